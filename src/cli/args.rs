@@ -1,0 +1,34 @@
+//! The flags of every command, and the list of commands. Each command owns its own flags.
+
+use clap::{Args, Parser, Subcommand};
+
+use super::completions;
+
+/// An always-on gateway: one process, one port, supervised by systemd or launchd.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Use a separate gateway: its own state, configuration, port and service
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "dev")]
+    pub profile: Option<String>,
+    /// The same as `--profile dev`: for development, base port 19001
+    #[arg(long, global = true)]
+    pub dev: bool,
+    /// No colour, even on a terminal (`NO_COLOR` does the same)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}

@@ -1,0 +1,63 @@
+//! What the operator types and reads: arguments in, words and an exit code out.
+//!
+//! One verb, one file. Nothing here knows how a thing is done; it asks the floors below and says what they answered.
+
+mod args;
+mod completions;
+mod context;
+mod error;
+mod ui;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::exit::ExitCode;
+use crate::host;
+use crate::instance::{Brand, Env};
+use args::{Cli, Command};
+use context::Context;
+use error::CliError;
+use ui::Ui;
+
+/// Runs the program: the arguments and the environment of this process, its output streams.
+pub fn main() -> ExitCode {
+    let argv: Vec<OsString> = std::env::args_os().collect();
+    let brand = Brand::from_invocation(argv.first().map(OsString::as_os_str).unwrap_or_default());
+    run(brand, argv, host::env::snapshot())
+}
+
+/// The whole command line under a given brand: name, version and help texts carry it.
+pub fn command(brand: Brand) -> clap::Command {
+    Cli::command().name(brand.slug()).bin_name(brand.slug()).after_long_help(exit_code_help())
+}
+
+fn run(brand: Brand, argv: Vec<OsString>, env: Env) -> ExitCode {
+    let argv0 = argv.first().cloned().unwrap_or_default();
+    let cli =
+        match command(brand).try_get_matches_from(argv).and_then(|matches| Cli::from_arg_matches(&matches)) {
+            Ok(cli) => cli,
+            Err(error) => return ui::print_clap(&error),
+        };
+    let mut ui = Ui::new(&env, cli.global.no_color);
+    let done = Context::new(brand, argv0, env, &cli.global)
+        .and_then(|context| dispatch(cli.command, &context, &mut ui));
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            ui.error(&error);
+            error.code()
+        }
+    }
+}
+
+fn dispatch(command: Command, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Completions(args) => completions::run(args, context, ui),
+    }
+}
+
+fn exit_code_help() -> String {
+    let rows = ExitCode::ALL.iter().map(|code| format!("  {:>2}  {}", code.number(), code.meaning()));
+    format!("Exit codes:\n{}", rows.collect::<Vec<_>>().join("\n"))
+}

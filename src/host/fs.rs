@@ -1,0 +1,129 @@
+//! Files: private ones, and replacing one so that nobody ever sees half of it.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Mode of files that hold or may hold a secret.
+pub const PRIVATE: u32 = 0o600;
+/// Mode of files for everybody to read, such as unit files.
+pub const PUBLIC: u32 = 0o644;
+
+/// Replaces (or makes) a file: a temporary one in the same directory is written, synced and renamed over it, and
+/// the directory is synced. Whoever is killed in between leaves the old file or the new one.
+///
+/// A symlink is followed, so that a file kept elsewhere (dotfiles) stays a link. The directory must exist.
+pub fn write_atomic(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let target = link_target(path)?;
+    let dir = target.parent().ok_or_else(|| io::Error::other("the path has no directory"))?;
+    let name = target.file_name().and_then(|name| name.to_str()).unwrap_or("file");
+    let mut temp = tempfile::Builder::new()
+        .prefix(&format!(".{name}."))
+        .suffix(".tmp")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(dir)?;
+    temp.write_all(content)?;
+    // The umask may have taken bits away from what was asked for.
+    temp.as_file().set_permissions(Permissions::from_mode(mode))?;
+    temp.as_file().sync_all()?;
+    temp.persist(&target).map_err(|error| error.error)?;
+    sync_dir(dir)
+}
+
+/// Removes a file and syncs its directory. A file that is not there is removed already.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => path.parent().map_or(Ok(()), sync_dir),
+    }
+}
+
+/// Makes a directory and its missing parents, each 0700. One that exists keeps its mode.
+pub fn private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Reads a UTF-8 file of at most `limit` bytes. `None` when there is no such file.
+pub fn read_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 at byte {at}"))
+    })?;
+    Ok(Some(text))
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Where a write to `path` must go: the end of a chain of symlinks, even where that file does not exist yet.
+fn link_target(path: &Path) -> io::Result<PathBuf> {
+    let mut target = path.to_owned();
+    for _ in 0..40 {
+        match fs::read_link(&target) {
+            Ok(next) => target = target.parent().unwrap_or(Path::new("/")).join(next),
+            Err(_) => return Ok(target),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "too many levels of symbolic links"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_with_the_mode_asked_for_and_no_leftover() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        for (content, mode) in [("one", PRIVATE), ("two", PUBLIC), ("three", PRIVATE)] {
+            write_atomic(&path, content.as_bytes(), mode).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_symlink_stays_a_symlink() {
+        let dir = tempfile::tempdir().unwrap();
+        let (link, real) = (dir.path().join("link"), dir.path().join("real"));
+        std::os::unix::fs::symlink("real", &link).unwrap();
+        write_atomic(&link, b"text", PRIVATE).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(real).unwrap(), "text");
+    }
+
+    #[test]
+    fn reading_is_bounded_and_says_where_text_is_not_utf8() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        assert_eq!(read_text(&path, 4).unwrap(), None);
+        write_atomic(&path, b"1234", PRIVATE).unwrap();
+        assert_eq!(read_text(&path, 4).unwrap().as_deref(), Some("1234"));
+        assert_eq!(read_text(&path, 3).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        write_atomic(&path, b"12\xff4", PRIVATE).unwrap();
+        assert_eq!(read_text(&path, 9).unwrap_err().to_string(), "not UTF-8 at byte 2");
+    }
+
+    #[test]
+    fn removing_twice_is_no_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        write_atomic(&path, b"", PRIVATE).unwrap();
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert!(!path.exists());
+    }
+}

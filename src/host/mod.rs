@@ -1,0 +1,11 @@
+//! The machine: the only code that touches files, processes, ports, the clock and the environment directly.
+//!
+//! Knows how, never why: nothing here decides what a gateway or a service should be.
+
+pub mod clock;
+pub mod dirs;
+pub mod env;
+pub mod fs;
+pub mod lock;
+pub mod process;
+pub mod tasks;

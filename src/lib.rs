@@ -1,0 +1,31 @@
+//! An always-on gateway, and the service manager around it. This page is the map.
+//!
+//! # Floors
+//!
+//! A module may name only modules on a **lower** floor; neighbours never name each other. What two neighbours share
+//! belongs below them, what joins them belongs above. `tests/it/tidy.rs` holds this table and fails the build that
+//! breaks it.
+//!
+//! | floor | modules | what they are | what they must not know |
+//! |--:|---|---|---|
+//! | 6 | [`cli`] | what the operator types and reads | how anything works |
+//! | 2 | [`host`] | the machine: files, processes, ports, clock | what it is used for |
+//! | 1 | [`instance`] | words: which gateway is meant | the machine |
+//! | 0 | [`exit`], [`secret`] | words that everybody uses | anything |
+//!
+//! # Habits
+//!
+//! * Observe → plan → perform: what was found and what will be done are values; performing makes no choices.
+//! * One command, one check, one protocol method: one file and one row in a table.
+//! * Reading is apart from parsing; parsers take text and are tested by tables.
+//! * Nothing prints but `cli::ui`; nothing reads the environment but [`host::env`]; nothing spawns a task but
+//!   [`host::tasks`]. `.clippy.toml` says so with the function to use.
+
+pub mod exit;
+pub mod secret;
+
+pub mod instance;
+
+pub mod host;
+
+pub mod cli;

@@ -1,0 +1,55 @@
+//! Flags that every command has, and the exit codes of a wrong command line.
+
+use crate::support::{Ran, TestHome};
+
+#[test]
+fn version_is_printed_under_the_name_the_binary_was_invoked_by() {
+    let home = TestHome::new();
+    for brand in ["idlehands", "mayros"] {
+        let ran = Ran::of(home.command_as(brand, ["--version"]));
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(ran.stdout, format!("{brand} {}\n", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+#[test]
+fn help_lists_the_exit_codes() {
+    let ran = TestHome::new().run(["--help"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stdout.contains("78  configuration error"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_wrong_command_line_exits_2_and_says_why_on_stderr() {
+    let home = TestHome::new();
+    let table: [(&[&str], &str); 4] = [
+        (&["--profile", "a.b", "completions", "bash"], "invalid profile name \"a.b\""),
+        (&["--profile", "gateway", "completions", "bash"], "is reserved"),
+        (&["--profile", "a", "--dev", "completions", "bash"], "cannot be used with"),
+        (&["nonsense"], "unrecognized subcommand"),
+    ];
+    for (args, message) in table {
+        let ran = home.run(args);
+        assert_eq!(ran.code, 2, "{args:?}: {ran:?}");
+        assert_eq!(ran.stdout, "", "{args:?}");
+        assert!(ran.stderr.contains(message), "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_profile_may_come_from_the_environment() {
+    let home = TestHome::new();
+    let mut command = home.command(["completions", "bash"]);
+    command.env("IDLEHANDS_PROFILE", "a.b");
+    let ran = Ran::of(command);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("IDLEHANDS_PROFILE: invalid profile name"), "{}", ran.stderr);
+}
+
+#[test]
+fn completions_are_made_for_the_brand() {
+    let home = TestHome::new();
+    let ran = Ran::of(home.command_as("fased", ["completions", "bash"]));
+    assert_eq!(ran.code, 0);
+    assert!(ran.stdout.contains("complete -F _fased"), "{}", ran.stdout);
+}

@@ -1,0 +1,13 @@
+//! Everything that needs no service manager: the structure of the code, and the real binary in a clean home.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot set itself up fails, and drives the program from outside"
+)]
+
+mod support;
+
+mod cli_global;
+mod tidy;
