@@ -8,8 +8,11 @@
 //!
 //! | floor | modules | what they are | what they must not know |
 //! |--:|---|---|---|
-//! | 6 | [`cli`] | what the operator types and reads | how anything works |
-//! | 2 | [`host`] | the machine: files, processes, ports, clock | what it is used for |
+//! | 7 | [`cli`] | what the operator types and reads | how anything works |
+//! | 5 | [`auth`] | who may connect, as what | sockets, methods |
+//! | 4 | [`bus`] | publish to every client, with sequence numbers and bounds | who connects, and why |
+//! | 3 | [`host`] | the machine: files, processes, ports, clock | what it is used for |
+//! | 2 | [`protocol`] | words: frames, methods, events | sockets, policy |
 //! | 1 | [`instance`] | words: which gateway is meant | the machine |
 //! | 0 | [`exit`], [`secret`] | words that everybody uses | anything |
 //!
@@ -26,6 +29,12 @@ pub mod secret;
 
 pub mod instance;
 
+pub mod protocol;
+
 pub mod host;
+
+pub mod bus;
+
+pub mod auth;
 
 pub mod cli;

@@ -1,0 +1,200 @@
+//! Where a request comes from: the client's address behind proxies, and whether it is on this machine
+//! (protocol notes §1.12, §6.6).
+
+use std::net::IpAddr;
+
+use axum::http::HeaderMap;
+
+/// An address or a network, as in `gateway.trustedProxies`: `10.0.0.1`, `10.0.0.0/8`, `::1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Reads an address, or an address and a prefix length.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = match text.trim().split_once('/') {
+            Some((address, prefix)) => (address.parse().ok()?, Some(prefix.parse().ok()?)),
+            None => (text.trim().parse().ok()?, None),
+        };
+        let longest = if matches!(address, IpAddr::V4(_)) { 32 } else { 128 };
+        let prefix = prefix.unwrap_or(longest);
+        (prefix <= longest).then_some(Self { address, prefix })
+    }
+
+    /// Whether an address belongs to the network. An IPv4 address written as IPv6 is the IPv4 address.
+    pub fn contains(self, address: IpAddr) -> bool {
+        let same = |a: u128, b: u128, bits: u32| {
+            u32::from(self.prefix) == 0 || (a ^ b) >> (bits - u32::from(self.prefix)) == 0
+        };
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => same(u32::from(a).into(), u32::from(b).into(), 32),
+            (IpAddr::V6(a), IpAddr::V6(b)) => same(a.into(), b.into(), 128),
+            _ => false,
+        }
+    }
+}
+
+/// What is believed about forwarding headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proxies {
+    /// Whose forwarding headers are believed.
+    pub trusted: Vec<Network>,
+    /// Whether `X-Real-IP` of a trusted proxy is believed where `X-Forwarded-For` is missing.
+    pub allow_real_ip: bool,
+}
+
+impl Proxies {
+    /// Whether an address is a trusted proxy's.
+    pub fn trust(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(address))
+    }
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The other end of the TCP connection.
+    pub socket: IpAddr,
+    /// The client, as far as it is known: behind a trusted proxy, whom that names.
+    pub client: Option<IpAddr>,
+    /// Whether the client is on this machine and speaks to it directly.
+    pub local: bool,
+    /// Whether a proxy added headers.
+    pub forwarded: bool,
+}
+
+impl Peer {
+    /// Finds out from the socket's other end and the request's headers.
+    pub fn resolve(socket: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Self {
+        let forwarded = ["x-forwarded-for", "x-real-ip", "x-forwarded-host"]
+            .iter()
+            .any(|name| headers.contains_key(*name));
+        let trusted = proxies.trust(socket);
+        let client = if trusted { client_behind(headers, proxies) } else { Some(socket) };
+        // A trusted proxy that adds no header is itself the client.
+        let client = if trusted && !forwarded { Some(socket) } else { client };
+        let host_is_local = header(headers, "host").is_some_and(|host| is_local_host(host_name(host)));
+        let local = client.is_some_and(|client| client.to_canonical().is_loopback())
+            && host_is_local
+            && (!forwarded || trusted);
+        Self { socket, client, local, forwarded }
+    }
+}
+
+/// The right-most hop that is no trusted proxy: what is left of it, anybody can write.
+fn client_behind(headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
+    if let Some(hops) = header(headers, "x-forwarded-for") {
+        let hops = hops.rsplit(',').map(|hop| host_name(hop.trim()).parse::<IpAddr>().ok());
+        return hops.flatten().find(|hop| !proxies.trust(*hop));
+    }
+    let real = header(headers, "x-real-ip").filter(|_| proxies.allow_real_ip)?;
+    real.trim().parse().ok()
+}
+
+/// A header's text, if it has any.
+pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.trim().is_empty())
+}
+
+/// The name in `name:port`, `[v6]:port`, `name` or `v6`.
+pub fn host_name(host: &str) -> &str {
+    let host = host.trim();
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    match host.rsplit_once(':') {
+        Some((name, _)) if !name.contains(':') => name,
+        _ => host,
+    }
+}
+
+/// Whether a name means this machine, for a request that came over loopback.
+fn is_local_host(name: &str) -> bool {
+    is_loopback_name(name) || name.to_ascii_lowercase().ends_with(".ts.net")
+}
+
+/// Whether a name is one of loopback: `localhost`, 127/8, `::1`.
+pub fn is_loopback_name(name: &str) -> bool {
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderName;
+
+    use super::*;
+
+    fn resolve(socket: &str, headers: &[(&str, &str)], trusted: &[&str], allow_real_ip: bool) -> Peer {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap()))
+            .collect();
+        let trusted = trusted.iter().map(|text| Network::parse(text).unwrap()).collect();
+        Peer::resolve(socket.parse().unwrap(), &headers, &Proxies { trusted, allow_real_ip })
+    }
+
+    #[test]
+    fn networks_contain_what_they_say() {
+        let table = [
+            ("10.0.0.0/8", "10.255.1.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.0.0.1", "10.0.0.1", true),
+            ("10.0.0.1", "::ffff:10.0.0.1", true),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+            ("::1", "127.0.0.1", false),
+        ];
+        for (network, address, contained) in table {
+            let network = Network::parse(network).unwrap();
+            assert_eq!(network.contains(address.parse().unwrap()), contained, "{network:?} {address}");
+        }
+        for bad in ["", "10.0.0.0/33", "::/129", "host", "10.0.0.0/x"] {
+            assert_eq!(Network::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn local_is_loopback_with_a_local_host_header_and_no_unknown_proxy() {
+        let host = ("host", "127.0.0.1:18789");
+        let table: [(&str, &[(&str, &str)], bool); 8] = [
+            ("127.0.0.1", &[host], true),
+            ("::1", &[("host", "[::1]:18789")], true),
+            ("127.0.0.1", &[("host", "LOCALHOST")], true),
+            ("127.0.0.1", &[("host", "machine.tail1.ts.net")], true),
+            ("127.0.0.1", &[("host", "evil.example")], false),
+            ("127.0.0.1", &[], false),
+            ("127.0.0.1", &[host, ("x-forwarded-for", "203.0.113.9")], false),
+            ("192.0.2.7", &[host], false),
+        ];
+        for (socket, headers, local) in table {
+            assert_eq!(resolve(socket, headers, &[], false).local, local, "{socket} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_trusted_proxy_says_is_believed() {
+        let forwarded = ("x-forwarded-for", "198.51.100.1, 203.0.113.9, 10.0.0.2");
+        fn client(socket: &str, headers: &[(&str, &str)], allow_real_ip: bool) -> Option<IpAddr> {
+            resolve(socket, headers, &["10.0.0.0/8"], allow_real_ip).client
+        }
+        let ip = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        assert_eq!(client("10.0.0.1", &[forwarded], false), ip("203.0.113.9"));
+        assert_eq!(client("192.0.2.7", &[forwarded], false), ip("192.0.2.7"));
+        assert_eq!(client("10.0.0.1", &[("x-real-ip", "203.0.113.9")], false), None);
+        assert_eq!(client("10.0.0.1", &[("x-real-ip", "203.0.113.9")], true), ip("203.0.113.9"));
+        assert_eq!(client("10.0.0.1", &[], false), ip("10.0.0.1"));
+        assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "garbage")], false), None);
+    }
+
+    #[test]
+    fn host_names_are_read_with_and_without_port() {
+        for (host, name) in [("a:1", "a"), ("[::1]:2", "::1"), ("::1", "::1"), ("a", "a"), (" a ", "a")] {
+            assert_eq!(host_name(host), name);
+        }
+    }
+}

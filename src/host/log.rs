@@ -1,0 +1,348 @@
+//! Logging: every record to the gateway's own bounded file, and to standard output for whoever started it.
+//!
+//! Records are written by a thread of their own. Its queue is bounded: when the disk cannot keep up, records are
+//! counted and dropped rather than the gateway slowed down, and the next record that is written says how many.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::reload;
+
+use crate::instance::Env;
+
+/// Records that may wait to be written.
+const QUEUE: usize = 4096;
+
+/// Where records go.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Least important records that are kept.
+    pub level: LevelFilter,
+    /// The gateway's own file; `None` writes none.
+    pub file: Option<PathBuf>,
+    /// Size at which the file is put aside as `.1`, bytes. Both together are at most twice that.
+    pub max_bytes: u64,
+}
+
+/// The running log. Dropping it writes what is queued.
+#[derive(Debug)]
+pub struct Log {
+    level: reload::Handle<LevelFilter, tracing_subscriber::Registry>,
+    queue: Option<SyncSender<Record>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Record {
+    level: Level,
+    subsystem: &'static str,
+    message: String,
+    fields: Map<String, Value>,
+    time: jiff::Timestamp,
+}
+
+impl Log {
+    /// Starts logging for the whole process. Opening the file comes first, so that one that cannot be written is
+    /// told at once.
+    pub fn start(settings: &Settings, env: &Env) -> io::Result<Self> {
+        let file = settings.file.as_deref().map(|path| Rotating::open(path, settings.max_bytes)).transpose()?;
+        let (queue, records) = sync_channel(QUEUE);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let sink = Sink { queue: Mutex::new(queue.clone()), dropped: Arc::clone(&dropped) };
+        let writer = Writer { file, console: Console::new(env), dropped };
+        let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(&records))?;
+        let (filter, level) = reload::Layer::new(settings.level);
+        let subscriber = tracing_subscriber::registry().with(sink.with_filter(filter));
+        tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)?;
+        Ok(Self { level, queue: Some(queue), writer: Some(thread) })
+    }
+
+    /// Changes the least important level that is kept.
+    pub fn set_level(&self, level: LevelFilter) {
+        if let Err(error) = self.level.reload(level) {
+            tracing::warn!(target: "log", "cannot change the log level: {error}");
+        }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // An empty message is never logged; the writer takes it as the end.
+        if let Some(queue) = self.queue.take() {
+            let _ = queue.send(Record::end());
+        }
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has said so itself.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Record {
+    fn end() -> Self {
+        Self {
+            level: Level::TRACE,
+            subsystem: "",
+            message: String::new(),
+            fields: Map::new(),
+            time: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn is_end(&self) -> bool {
+        self.subsystem.is_empty() && self.message.is_empty()
+    }
+
+    fn level_name(&self) -> &'static str {
+        match self.level {
+            Level::ERROR => "error",
+            Level::WARN => "warn",
+            Level::INFO => "info",
+            Level::DEBUG => "debug",
+            Level::TRACE => "trace",
+        }
+    }
+
+    /// ISO 8601 with milliseconds, UTC.
+    fn time_text(&self) -> String {
+        self.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    }
+
+    /// One JSON object and a line end.
+    fn json_line(&self) -> String {
+        let mut object = Map::new();
+        object.insert("time".to_owned(), self.time_text().into());
+        object.insert("level".to_owned(), self.level_name().into());
+        object.insert("subsystem".to_owned(), self.subsystem.into());
+        object.insert("message".to_owned(), self.message.as_str().into());
+        object.extend(self.fields.clone());
+        let mut line = Value::Object(object).to_string();
+        line.push('\n');
+        line
+    }
+
+    /// For people: `[gateway] listening on …`, with a word for what is not ordinary.
+    fn text(&self) -> String {
+        let mut text = format!("[{}] ", self.subsystem);
+        if self.level != Level::INFO {
+            let _ = write!(text, "{}: ", self.level_name());
+        }
+        // A record is a line; what follows a line end could pass for another record.
+        text.extend(self.message.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        for (name, value) in &self.fields {
+            let _ = write!(text, " {name}={value}");
+        }
+        text
+    }
+}
+
+struct Sink {
+    queue: Mutex<SyncSender<Record>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl<S: Subscriber> Layer<S> for Sink {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut words = Words::default();
+        event.record(&mut words);
+        let record = Record {
+            level: *event.metadata().level(),
+            subsystem: event.metadata().target(),
+            message: words.message,
+            fields: words.fields,
+            time: jiff::Timestamp::now(),
+        };
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(TrySendError::Full(_)) = queue.try_send(record) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Words {
+    message: String,
+    fields: Map<String, Value>,
+}
+
+impl Words {
+    fn keep(&mut self, field: &Field, value: Value) {
+        self.fields.insert(field.name().to_owned(), value);
+    }
+}
+
+impl Visit for Words {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.message, "{value:?}");
+        } else {
+            self.keep(field, format!("{value:?}").into());
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.keep(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.keep(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.keep(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.keep(field, value.into());
+    }
+}
+
+struct Writer {
+    file: Option<Rotating>,
+    console: Console,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Writer {
+    fn run(mut self, records: &Receiver<Record>) {
+        while let Ok(record) = records.recv() {
+            if record.is_end() {
+                return;
+            }
+            let dropped = self.dropped.swap(0, Ordering::Relaxed);
+            if dropped > 0 {
+                let message = format!("{dropped} log records were dropped: the disk could not keep up");
+                self.write(&Record { level: Level::WARN, subsystem: "log", message, ..Record::end() });
+            }
+            self.write(&record);
+        }
+    }
+
+    fn write(&mut self, record: &Record) {
+        if let Some(file) = &mut self.file {
+            // A full disk must not end the gateway; the console still has the record.
+            let _ = file.append(record.json_line().as_bytes());
+        }
+        self.console.write(record);
+    }
+}
+
+/// Standard output, as whoever reads it expects: journald takes the priority as a prefix and adds the time itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Console {
+    Plain,
+    Journal,
+}
+
+impl Console {
+    fn new(env: &Env) -> Self {
+        if env.os("JOURNAL_STREAM").is_some() { Self::Journal } else { Self::Plain }
+    }
+
+    fn write(self, record: &Record) {
+        let text = record.text();
+        let line = match self {
+            Self::Plain => format!("{} {text}\n", record.time_text()),
+            // sd-daemon(3): the syslog priority in angle brackets.
+            Self::Journal => {
+                let priority = match record.level {
+                    Level::ERROR => 3,
+                    Level::WARN => 4,
+                    Level::INFO => 6,
+                    Level::DEBUG | Level::TRACE => 7,
+                };
+                format!("<{priority}>{text}\n")
+            }
+        };
+        // Nobody may be reading.
+        let _ = io::stdout().lock().write_all(line.as_bytes());
+    }
+}
+
+/// A file that is put aside when it is full: `gateway.log` becomes `gateway.log.1`, the only one kept.
+#[derive(Debug)]
+struct Rotating {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    max_bytes: u64,
+}
+
+impl Rotating {
+    fn open(path: &Path, max_bytes: u64) -> io::Result<Self> {
+        if let Some(dir) = path.parent() {
+            super::fs::private_dir(dir)?;
+        }
+        let file = append_to(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { path: path.to_owned(), file, size, max_bytes })
+    }
+
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.size > 0 && self.size + line.len() as u64 > self.max_bytes {
+            std::fs::rename(&self.path, aside(&self.path))?;
+            self.file = append_to(&self.path)?;
+            self.size = 0;
+        }
+        self.file.write_all(line)?;
+        self.size += line.len() as u64;
+        Ok(())
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(super::fs::PRIVATE).open(path)
+}
+
+/// Where a full log is put: the same name with `.1`.
+pub fn aside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".1");
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(message: &str) -> Record {
+        let time = "2026-11-21T02:09:00.1234Z".parse().unwrap();
+        Record { level: Level::WARN, subsystem: "gateway", message: message.to_owned(), fields: Map::new(), time }
+    }
+
+    #[test]
+    fn a_record_is_one_line_in_both_forms() {
+        let record = record("two\nlines");
+        let json = r#"{"time":"2026-11-21T02:09:00.123Z","level":"warn","subsystem":"gateway","message":"two\nlines"}"#;
+        assert_eq!(record.json_line(), format!("{json}\n"));
+        assert_eq!(record.text(), "[gateway] warn: two lines");
+    }
+
+    #[test]
+    fn the_file_and_the_one_put_aside_stay_within_the_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("logs/gateway.log");
+        let mut log = Rotating::open(&path, 100).unwrap();
+        for number in 0..50 {
+            log.append(format!("line {number:04}\n").as_bytes()).unwrap();
+        }
+        let (now, before) = (std::fs::read_to_string(&path).unwrap(), std::fs::read_to_string(aside(&path)).unwrap());
+        assert!(now.len() <= 100 && before.len() <= 100);
+        assert!(now.ends_with("line 0049\n"));
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
+        let reopened = Rotating::open(&path, 100).unwrap();
+        assert_eq!(reopened.size, now.len() as u64);
+    }
+}

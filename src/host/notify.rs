@@ -1,0 +1,84 @@
+//! What this process tells the service manager that started it (sd_notify(3)). Without one, nothing happens.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+
+use crate::instance::Env;
+
+/// The line to the service manager.
+#[derive(Clone, Copy, Debug)]
+pub struct Notify {
+    listening: bool,
+    watchdog: Option<Duration>,
+}
+
+impl Notify {
+    /// Finds out whether a service manager listens, and whether it wants a watchdog to be fed. A watchdog meant for
+    /// another process (`WATCHDOG_PID`) is not ours.
+    pub fn new(env: &Env) -> Self {
+        let listening = env.os("NOTIFY_SOCKET").is_some();
+        Self { listening, watchdog: sd_notify::watchdog_enabled().filter(|_| listening) }
+    }
+
+    /// How long the watchdog waits before it kills the process.
+    pub fn watchdog(self) -> Option<Duration> {
+        self.watchdog
+    }
+
+    /// Start-up is finished.
+    pub fn ready(self, status: &str) {
+        self.send(&[NotifyState::Ready, NotifyState::Status(&line(status))]);
+    }
+
+    /// The state, in one line for people.
+    pub fn status(self, status: &str) {
+        self.send(&[NotifyState::Status(&line(status))]);
+    }
+
+    /// A reload has begun. systemd asks for the time of it (`Type=notify-reload`).
+    pub fn reloading(self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => self.send(&[NotifyState::Reloading, now]),
+            Err(error) => tracing::warn!(target: "service", "cannot read the monotonic clock: {error}"),
+        }
+    }
+
+    /// The process is about to end.
+    pub fn stopping(self, status: &str) {
+        self.send(&[NotifyState::Stopping, NotifyState::Status(&line(status))]);
+    }
+
+    /// The process is alive.
+    pub fn alive(self) {
+        self.send(&[NotifyState::Watchdog]);
+    }
+
+    /// The stop takes at least this long from now on.
+    pub fn extend_timeout(self, by: Duration) {
+        self.send(&[NotifyState::ExtendTimeoutUsec(u32::try_from(by.as_micros()).unwrap_or(u32::MAX))]);
+    }
+
+    fn send(self, state: &[NotifyState<'_>]) {
+        if self.listening
+            && let Err(error) = sd_notify::notify(state)
+        {
+            tracing::warn!(target: "service", "cannot tell the service manager: {error}");
+        }
+    }
+}
+
+/// A status is one line: what follows a line end would be read as another message.
+fn line(text: &str) -> String {
+    text.split(|c: char| c.is_control()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+
+    #[test]
+    fn a_status_cannot_carry_another_message() {
+        assert_eq!(line("ready\nMAINPID=1\r\nX=2\0"), "ready MAINPID=1 X=2");
+    }
+}
