@@ -141,7 +141,7 @@ mod tests {
 
     fn received(outbox: &Outbox) -> Vec<Value> {
         let frames = outbox.drain();
-        frames.iter().map(|frame| serde_json::from_slice(frame.payload()).unwrap()).collect()
+        frames.iter().map(|frame| serde_json::from_slice(frame::payload(frame)).unwrap()).collect()
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
 use super::Frame;
@@ -54,11 +55,6 @@ impl Outbox {
         Arc::new(Self { queue: Mutex::new(queue), waker: AtomicWaker::new() })
     }
 
-    /// Changes how many bytes may wait: dialects differ.
-    pub fn set_limit(&self, limit: usize) {
-        self.lock().limit = limit;
-    }
-
     /// Queues a frame, or does what its urgency says when there is no room.
     pub fn push(&self, frame: Frame, urgency: Urgency) {
         {
@@ -94,11 +90,16 @@ impl Outbox {
         self.waker.wake();
     }
 
+    /// How the connection is to be closed, if that cannot wait for what is queued.
+    pub fn closing(&self) -> Option<Close> {
+        self.lock().close.filter(|close| !close.flush)
+    }
+
     /// Takes up to `most` frames, and says how to close, once nothing is left before that.
-    pub fn take(&self, into: &mut VecDeque<Frame>, most: usize) -> Option<Close> {
+    pub fn take(&self, into: &mut VecDeque<Bytes>, most: usize) -> Option<Close> {
         let mut queue = self.lock();
         let count = queue.frames.len().min(most);
-        into.extend(queue.frames.drain(..count));
+        into.extend(queue.frames.drain(..count).map(Frame::into_bytes));
         if queue.frames.is_empty() {
             // An idle connection keeps no buffer.
             queue.frames = VecDeque::new();
@@ -125,7 +126,7 @@ impl Outbox {
 
     /// Everything queued, for tests.
     #[cfg(test)]
-    pub fn drain(&self) -> VecDeque<Frame> {
+    pub fn drain(&self) -> VecDeque<Bytes> {
         let mut frames = VecDeque::new();
         self.take(&mut frames, usize::MAX);
         frames

@@ -12,4 +12,5 @@ pub mod machine;
 pub mod notify;
 pub mod port;
 pub mod process;
+pub mod tail;
 pub mod tasks;

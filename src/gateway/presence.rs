@@ -1,0 +1,298 @@
+//! Who is there: connected clients, what notes said of others, and the gateway itself (protocol notes §3.5).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::value::RawValue;
+
+use crate::host::machine;
+use crate::protocol::methods::presence::Note;
+use crate::protocol::presence::PresenceEntry;
+
+/// How long an entry stays after the last that was heard of it, milliseconds.
+const TTL_MS: u64 = 300_000;
+/// Entries kept at most; the one heard of longest ago makes room.
+const MAX_ENTRIES: usize = 200;
+/// Characters of a note that name an entry when nothing better does.
+const KEY_CHARS: usize = 64;
+
+/// The presence list.
+#[derive(Debug)]
+pub struct PresenceList {
+    own: PresenceEntry,
+    entries: Mutex<HashMap<String, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    entry: PresenceEntry,
+    /// The entry as JSON, made when it changes rather than at every `hello-ok`.
+    json: String,
+    /// A connected client does not expire.
+    connected: bool,
+}
+
+impl PresenceList {
+    /// A list with nobody but the gateway itself.
+    pub fn new(version: &str) -> Self {
+        let host = machine::host_name();
+        let ip = machine::outward_address().map(|ip| ip.to_string());
+        let place = ip.as_deref().map(|ip| format!(" ({ip})")).unwrap_or_default();
+        let own = PresenceEntry {
+            text: Some(format!("Gateway: {host}{place} · app {version} · mode gateway · reason self")),
+            host: Some(host),
+            ip,
+            version: Some(version.to_owned()),
+            platform: Some(machine::platform()),
+            device_family: Some(family().to_owned()),
+            model_identifier: Some(std::env::consts::ARCH.to_owned()),
+            mode: Some("gateway".to_owned()),
+            reason: Some("self".to_owned()),
+            ..PresenceEntry::default()
+        };
+        Self { own, entries: Mutex::default() }
+    }
+
+    /// A client has connected.
+    pub fn connected(&self, key: &str, entry: PresenceEntry) {
+        self.put(key, entry, true);
+    }
+
+    /// A client has gone. Says whether the list changed.
+    pub fn disconnected(&self, key: &str, now_ms: u64) -> bool {
+        let mut entries = self.lock();
+        let Some(known) = entries.get_mut(key) else { return false };
+        known.connected = false;
+        known.entry.reason = Some("disconnect".to_owned());
+        known.entry.ts = now_ms;
+        known.json = json(&known.entry);
+        true
+    }
+
+    /// A note says something of somebody. Says whether host, address, version, mode or reason are news.
+    pub fn noted(&self, note: &Note, text: &str, now_ms: u64) -> bool {
+        let (key, entry) = from_note(note, text, now_ms);
+        let before = self.lock().get(&key).map(|known| telling(&known.entry));
+        let news = before.is_none_or(|before| before != telling(&entry));
+        let connected = self.lock().get(&key).is_some_and(|known| known.connected);
+        self.put(&key, entry, connected);
+        news
+    }
+
+    /// Everybody, newest first.
+    pub fn list(&self, now_ms: u64) -> Vec<PresenceEntry> {
+        let mut entries = self.lock();
+        expire(&mut entries, now_ms);
+        let mut list: Vec<_> = entries.values().map(|known| known.entry.clone()).collect();
+        list.push(PresenceEntry { ts: now_ms, ..self.own.clone() });
+        list.sort_by_key(|entry| std::cmp::Reverse(entry.ts));
+        list
+    }
+
+    /// The same as JSON.
+    pub fn json(&self, now_ms: u64) -> Box<RawValue> {
+        let own = json(&PresenceEntry { ts: now_ms, ..self.own.clone() });
+        let mut entries = self.lock();
+        expire(&mut entries, now_ms);
+        let mut known: Vec<_> = entries.values().collect();
+        known.sort_by_key(|known| std::cmp::Reverse(known.entry.ts));
+        let texts = std::iter::once(own.as_str()).chain(known.iter().map(|known| known.json.as_str()));
+        let mut list = String::with_capacity(2 + known.iter().map(|known| known.json.len() + 1).sum::<usize>() + own.len());
+        list.push('[');
+        for (index, text) in texts.enumerate() {
+            if index > 0 {
+                list.push(',');
+            }
+            list.push_str(text);
+        }
+        list.push(']');
+        raw(list)
+    }
+
+    fn put(&self, key: &str, entry: PresenceEntry, connected: bool) {
+        let json = json(&entry);
+        let mut entries = self.lock();
+        if entries.len() >= MAX_ENTRIES && !entries.contains_key(key) {
+            let oldest = entries.iter().min_by_key(|(_, known)| (known.connected, known.entry.ts));
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                entries.remove(&oldest);
+            }
+        }
+        entries.insert(key.to_owned(), Known { entry, json, connected });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        // Entries are put in whole.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn expire(entries: &mut HashMap<String, Known>, now_ms: u64) {
+    entries.retain(|_, known| known.connected || now_ms.saturating_sub(known.entry.ts) <= TTL_MS);
+}
+
+fn json(entry: &PresenceEntry) -> String {
+    // An entry is strings and numbers: it always serialises.
+    serde_json::to_string(entry).unwrap_or_else(|_| "{\"ts\":0}".to_owned())
+}
+
+fn raw(json: String) -> Box<RawValue> {
+    // The text was put together from JSON; an empty list is what is left should it not be.
+    RawValue::from_string(json).unwrap_or_default()
+}
+
+/// What makes an entry news (protocol notes §3.5).
+fn telling(entry: &PresenceEntry) -> [Option<String>; 5] {
+    let PresenceEntry { host, ip, version, mode, reason, .. } = entry.clone();
+    [host, ip, version, mode, reason]
+}
+
+fn family() -> &'static str {
+    match std::env::consts::OS {
+        "macos" => "Mac",
+        "windows" => "Windows",
+        _ => "Linux",
+    }
+}
+
+/// The entry a note speaks of, and its key.
+fn from_note(note: &Note, text: &str, now_ms: u64) -> (String, PresenceEntry) {
+    let told = NodeText::parse(text);
+    let pick = |own: &Option<String>, told: Option<&str>| own.clone().or_else(|| told.map(str::to_owned));
+    let entry = PresenceEntry {
+        host: pick(&note.host, told.host),
+        ip: pick(&note.ip, told.ip),
+        version: pick(&note.version, told.version),
+        platform: note.platform.clone(),
+        device_family: note.device_family.clone(),
+        model_identifier: note.model_identifier.clone(),
+        mode: pick(&note.mode, told.mode),
+        last_input_seconds: note.last_input_seconds.map(|seconds| seconds.max(0.0) as u64).or(told.last_input),
+        reason: pick(&note.reason, told.reason),
+        device_id: note.device_id.clone(),
+        roles: note.roles.clone(),
+        scopes: note.scopes.clone(),
+        instance_id: note.instance_id.clone(),
+        tags: note.tags.clone(),
+        text: Some(text.to_owned()),
+        ts: now_ms,
+    };
+    let named = note.device_id.as_deref().or(note.instance_id.as_deref()).or(told.host).or(entry.ip.as_deref());
+    let key = named.map_or_else(|| text.chars().take(KEY_CHARS).collect(), str::to_owned);
+    (key.to_lowercase(), entry)
+}
+
+/// `Node: <host> (<ip>) · app <v> · last input <n>s ago · mode <m> · reason <r>`, any part of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct NodeText<'a> {
+    host: Option<&'a str>,
+    ip: Option<&'a str>,
+    version: Option<&'a str>,
+    last_input: Option<u64>,
+    mode: Option<&'a str>,
+    reason: Option<&'a str>,
+}
+
+impl<'a> NodeText<'a> {
+    fn parse(text: &'a str) -> Self {
+        let mut told = Self::default();
+        let Some(rest) = text.strip_prefix("Node:") else { return told };
+        let mut parts = rest.split('·').map(str::trim);
+        if let Some(head) = parts.next().filter(|head| !head.is_empty()) {
+            match head.split_once('(') {
+                Some((host, ip)) => {
+                    told.host = Some(host.trim());
+                    told.ip = Some(ip.trim_end_matches(')').trim());
+                }
+                None => told.host = Some(head),
+            }
+        }
+        for part in parts {
+            if let Some(version) = part.strip_prefix("app ") {
+                told.version = Some(version);
+            } else if let Some(mode) = part.strip_prefix("mode ") {
+                told.mode = Some(mode);
+            } else if let Some(reason) = part.strip_prefix("reason ") {
+                told.reason = Some(reason);
+            } else if let Some(seconds) =
+                part.strip_prefix("last input ").and_then(|part| part.strip_suffix("s ago"))
+            {
+                told.last_input = seconds.parse().ok();
+            }
+        }
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(host: &str, ts: u64) -> PresenceEntry {
+        PresenceEntry { host: Some(host.to_owned()), ts, ..PresenceEntry::default() }
+    }
+
+    fn hosts(list: &[PresenceEntry]) -> Vec<&str> {
+        list.iter().filter(|entry| entry.mode.as_deref() != Some("gateway")).filter_map(|entry| entry.host.as_deref()).collect()
+    }
+
+    #[test]
+    fn the_gateway_is_always_there_and_both_forms_agree() {
+        let list = PresenceList::new("1");
+        list.connected("a", entry("a", 10));
+        let typed = serde_json::to_value(list.list(20)).unwrap();
+        let text: serde_json::Value = serde_json::from_str(list.json(20).get()).unwrap();
+        assert_eq!(typed, text);
+        assert_eq!(typed[0]["reason"], "self");
+        assert_eq!(typed[0]["ts"], 20);
+    }
+
+    #[test]
+    fn those_who_left_expire_and_those_who_are_connected_do_not() {
+        let list = PresenceList::new("1");
+        list.connected("a", entry("a", 10));
+        list.connected("b", entry("b", 11));
+        assert!(list.disconnected("b", 12));
+        assert!(!list.disconnected("c", 12));
+        assert_eq!(hosts(&list.list(12 + TTL_MS)), ["b", "a"]);
+        assert_eq!(hosts(&list.list(13 + TTL_MS)), ["a"]);
+    }
+
+    #[test]
+    fn the_list_is_bounded_and_those_who_left_make_room_first() {
+        let list = PresenceList::new("1");
+        for number in 0..MAX_ENTRIES {
+            list.connected(&number.to_string(), entry(&number.to_string(), number as u64));
+        }
+        list.disconnected("7", 1_000);
+        list.connected("new", entry("new", 1_001));
+        let now = list.list(1_001);
+        let hosts = hosts(&now);
+        assert_eq!(hosts.len(), MAX_ENTRIES);
+        assert!(hosts.contains(&"new") && hosts.contains(&"0") && !hosts.contains(&"7"));
+    }
+
+    #[test]
+    fn a_node_text_is_read_and_only_news_is_news() {
+        let text = "Node: mac (192.0.2.5) · app 1.2 · last input 7s ago · mode ui · reason launch";
+        let told = NodeText::parse(text);
+        let expected = NodeText {
+            host: Some("mac"),
+            ip: Some("192.0.2.5"),
+            version: Some("1.2"),
+            last_input: Some(7),
+            mode: Some("ui"),
+            reason: Some("launch"),
+        };
+        assert_eq!(told, expected);
+        assert_eq!(NodeText::parse("Node: bench ping").host, Some("bench ping"));
+        assert_eq!(NodeText::parse("hello"), NodeText::default());
+
+        let list = PresenceList::new("1");
+        assert!(list.noted(&Note::default(), text, 1));
+        assert!(!list.noted(&Note::default(), text, 2));
+        let moved = Note { ip: Some("192.0.2.6".to_owned()), ..Note::default() };
+        assert!(list.noted(&moved, text, 3));
+        assert_eq!(hosts(&list.list(3)), ["mac"]);
+    }
+}

@@ -1,0 +1,200 @@
+//! A connected client, from its first frame to its last.
+//!
+//! One task a connection. It reads while it can write: a client that does not take its answers is not asked for
+//! further questions, and one that does not take its events is closed (protocol notes §2.6).
+
+mod client;
+mod handshake;
+mod hello;
+mod wire;
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+
+use super::http::connection::{Handshake, Upgraded};
+use super::methods::dispatch;
+use super::state::State;
+use super::wishes::Wish;
+use crate::bus::Close;
+use crate::host::clock;
+use crate::protocol::frame::{HANDSHAKE_TIMEOUT_MS, MAX_PREAUTH};
+pub(super) use client::{Caller, Client};
+use wire::{Received, Wire};
+
+/// How long a client whose connection is closed has to take what was sent and say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// The same once the gateway is stopping.
+const LAST_GOODBYE: Duration = Duration::from_millis(40);
+/// Bytes read from a client after its connection was closed, so that it is not reset before it read why.
+const GOODBYE_BYTES: usize = 64 * 1024 * 1024;
+/// Frames moved from the outbox to the wire at a time.
+const BATCH: usize = 64;
+
+const TOO_LARGE: Close = Close { code: 1009, reason: "message too big", flush: true };
+const STOPPING: Close = Close { code: 1012, reason: "service restart", flush: true };
+
+/// Serves an upgraded connection to its end.
+pub(super) async fn serve(upgraded: Upgraded, from: SocketAddr, state: Arc<State>, pending: Handshake) {
+    let mut wire = Wire::new(upgraded.stream, &upgraded.early, MAX_PREAUTH, MAX_PREAUTH);
+    let deadline = Duration::from_millis(HANDSHAKE_TIMEOUT_MS);
+    // Boxed: an idle client should not pay for the room its handshake took.
+    let shaking = Box::pin(handshake::perform(&mut wire, &state, &upgraded.headers, from));
+    let outcome = tokio::select! {
+        outcome = tokio::time::timeout(deadline, shaking) => outcome.unwrap_or(Err(Ending::Close(1000, String::new()))),
+        () = state.tasks.stop_token().cancelled() => Err(Ending::Close(STOPPING.code, STOPPING.reason.to_owned())),
+    };
+    drop((pending, upgraded.headers));
+    let ending = match outcome {
+        Ok(client) => {
+            state.wishes.make(Wish::Health);
+            state.wishes.make(Wish::Status);
+            let ending = converse(&mut wire, client, &state).await;
+            state.wishes.make(Wish::Status);
+            ending
+        }
+        Err(ending) => ending,
+    };
+    if let Ending::Close(code, reason) = ending {
+        goodbye(wire, code, &reason, &state).await;
+    }
+}
+
+/// How a connection ends.
+#[derive(Debug)]
+enum Ending {
+    /// The client is gone.
+    Gone,
+    /// The gateway closes it.
+    Close(u16, String),
+}
+
+impl From<Close> for Ending {
+    fn from(close: Close) -> Self {
+        Self::Close(close.code, close.reason.to_owned())
+    }
+}
+
+/// What happens next on a connection.
+enum Next {
+    Received(Received),
+    Close(Close),
+    Failed(io::Error),
+}
+
+async fn converse(wire: &mut Wire, mut client: Client, state: &Arc<State>) -> Ending {
+    let ending = loop {
+        match next(wire, &client).await {
+            Next::Received(Received::Text(text)) => {
+                if let Some(close) = dispatch::serve(&text, &mut client, state, wire_reply(wire)) {
+                    break close.into();
+                }
+            }
+            Next::Received(Received::NotText) => {
+                tracing::debug!(target: "ws", "{}: ignored a message that is no text", client.conn_id());
+            }
+            Next::Received(Received::Closed) => break Ending::Gone,
+            Next::Received(Received::TooLarge | Received::TooMuchTooSoon) => break TOO_LARGE.into(),
+            Next::Received(Received::Broken) => break Ending::Close(1002, "protocol error".to_owned()),
+            Next::Close(close) => break close.into(),
+            Next::Failed(error) => {
+                tracing::debug!(target: "ws", "{}: {error}", client.conn_id());
+                break Ending::Gone;
+            }
+        }
+    };
+    if client.leave(state, clock::unix_ms()) {
+        state.wishes.make(Wish::Presence);
+    }
+    if let Ending::Close(code, reason) = &ending {
+        tracing::debug!(target: "ws", "{}: closed {code} {reason}", client.conn_id());
+    }
+    ending
+}
+
+/// Answers go straight to the wire; what it does not take at once counts as waiting for the client.
+fn wire_reply(wire: &mut Wire) -> impl FnMut(&[u8]) -> io::Result<usize> {
+    |frame| wire.write_now(frame)
+}
+
+/// Writes what is due, and waits for the next message or the wish to close.
+async fn next(wire: &mut Wire, client: &Client) -> Next {
+    std::future::poll_fn(|cx| {
+        client.outbox().register(cx.waker());
+        loop {
+            let mut progress = 0;
+            let written = wire.poll_write(cx, &mut progress);
+            if progress > 0 {
+                client.outbox().written(progress);
+            }
+            match written {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Next::Failed(error)),
+                Poll::Pending => {
+                    // Only the wish to close is looked for while the client does not read.
+                    return client.outbox().closing().map_or(Poll::Pending, |close| Poll::Ready(Next::Close(close)));
+                }
+            }
+            let close = client.take_frames(wire.pending_mut(), BATCH);
+            if wire.is_blocked() {
+                continue;
+            }
+            if let Some(close) = close {
+                return Poll::Ready(Next::Close(close));
+            }
+            if client.is_busy(cx) {
+                return Poll::Pending;
+            }
+            return wire.poll_read(cx).map(Next::Received);
+        }
+    })
+    .await
+}
+
+/// Says goodbye: what has been begun, the close frame, and then the client's turn to take it.
+async fn goodbye(mut wire: Wire, code: u16, reason: &str, state: &State) {
+    wire.drop_queued();
+    wire.close(code, reason);
+    let stopped = state.tasks.stop_token();
+    let patience = async {
+        tokio::select! {
+            () = tokio::time::sleep(GOODBYE) => {}
+            () = async { stopped.cancelled().await; tokio::time::sleep(LAST_GOODBYE).await } => {}
+        }
+    };
+    let mut patience = pin!(patience);
+    let flushed = tokio::select! {
+        flushed = std::future::poll_fn(|cx| wire.poll_write(cx, &mut 0)) => flushed.is_ok(),
+        () = &mut patience => false,
+    };
+    if !flushed {
+        return;
+    }
+    let mut stream = wire.into_stream();
+    // A client that is gone already needs no goodbye.
+    let _ = stream.shutdown().await;
+    tokio::select! {
+        () = read_out(&stream) => {}
+        () = &mut patience => {}
+    }
+}
+
+/// Reads and forgets until the client closes its end: unread data would reset the connection, and the client might
+/// never see why it was closed.
+async fn read_out(stream: &tokio::net::TcpStream) {
+    let mut left = GOODBYE_BYTES;
+    let mut buffer = vec![0; 64 * 1024];
+    while left > 0 && stream.readable().await.is_ok() {
+        match stream.try_read(&mut buffer) {
+            Ok(0) => return,
+            Ok(count) => left = left.saturating_sub(count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}
