@@ -9,8 +9,10 @@
 //! | floor | modules | what they are | what they must not know |
 //! |--:|---|---|---|
 //! | 7 | [`cli`] | what the operator types and reads | how anything works |
+//! | 6 | [`gateway`] | the always-on process | the terminal |
 //! | 5 | [`auth`] | who may connect, as what | sockets, methods |
 //! | 4 | [`bus`] | publish to every client, with sequence numbers and bounds | who connects, and why |
+//! | 4 | [`config`] | the configuration file: read, check, edit, compare | who uses a setting |
 //! | 3 | [`host`] | the machine: files, processes, ports, clock | what it is used for |
 //! | 2 | [`protocol`] | words: frames, methods, events | sockets, policy |
 //! | 1 | [`instance`] | words: which gateway is meant | the machine |
@@ -34,7 +36,10 @@ pub mod protocol;
 pub mod host;
 
 pub mod bus;
+pub mod config;
 
 pub mod auth;
+
+pub mod gateway;
 
 pub mod cli;
