@@ -5,17 +5,25 @@
 
 mod check;
 mod decode;
+mod diff;
 mod include;
 mod include_file;
 mod node;
 mod path;
 mod problem;
+mod redact;
+pub mod reload;
+pub mod resolve;
+mod schema;
 pub mod section;
 mod source;
 mod substitute;
 mod syntax;
 
+pub use diff::changed_paths;
 pub use path::{KeyPath, NotAPath, Segment};
 pub use problem::{Problem, tilde_path};
+pub use redact::{SECRETS, is_secret, redact, redact_text};
+pub use schema::{NoSuchSetting, config_schema, find_setting, with_defaults};
 pub use section::Config;
 pub use source::{Loaded, Origin, Source};

@@ -75,8 +75,8 @@ pub struct Identity {
     pub avatar: Option<String>,
 }
 
-/// An agent's name: a lower-case letter or digit, then up to 63 of lower-case letters, digits, `_` and `-`
-/// (protocol notes §5.7).
+/// An agent's name: a lower-case letter or digit, then up to 63 of lower-case letters, digits, `_` and `-`.
+// Source: protocol notes §5.7.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(inline, extend("pattern" = "^[a-z0-9][a-z0-9_-]{0,63}$"))]

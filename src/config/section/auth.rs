@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{Bounded, Header};
 use crate::secret::Secret;
 
-/// Who may speak to the gateway (protocol notes §6.1, §6.2).
+/// Who may speak to the gateway.
+// Source: protocol notes §6.1, §6.2.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Auth {
@@ -49,7 +50,8 @@ impl AuthMode {
     }
 }
 
-/// What happens to those who guess (protocol notes §2.8).
+/// What happens to those who guess.
+// Source: protocol notes §2.8.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RateLimit {
@@ -74,7 +76,8 @@ impl Default for RateLimit {
     }
 }
 
-/// How a proxy in front of the gateway says who the user is (protocol notes §6.5).
+/// How a proxy in front of the gateway says who the user is.
+// Source: protocol notes §6.5.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrustedProxy {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{Auth, Bounded, IpRange, Origin, Port, SocketUrl};
 use crate::secret::Secret;
 
-/// The gateway: where it listens and who may speak to it (protocol notes §7.3).
+/// The gateway: where it listens and who may speak to it.
+// Source: protocol notes §7.3.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Gateway {
@@ -83,7 +84,8 @@ impl Mode {
     }
 }
 
-/// The addresses to listen on (protocol notes §7.2).
+/// The addresses to listen on.
+// Source: protocol notes §7.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -116,7 +118,8 @@ impl Bind {
     }
 }
 
-/// The user interface in the browser (protocol notes §1.7, §1.8).
+/// The user interface in the browser.
+// Source: protocol notes §1.7, §1.8.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ControlUi {
@@ -144,7 +147,8 @@ impl Default for ControlUi {
     }
 }
 
-/// The gateway that commands talk to when `mode` is `remote` (protocol notes §6.7).
+/// The gateway that commands talk to when `mode` is `remote`.
+// Source: protocol notes §6.7.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Remote {
@@ -156,7 +160,8 @@ pub struct Remote {
     pub password: Option<Secret>,
 }
 
-/// What happens when the file changes while the gateway runs (protocol notes §7.7).
+/// What happens when the file changes while the gateway runs.
+// Source: protocol notes §7.7.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Reload {
@@ -172,7 +177,8 @@ impl Default for Reload {
     }
 }
 
-/// What a change of the file may do (runbooks, "Hot reload modes").
+/// What a change of the file may do.
+// Source: runbooks, "Hot reload modes".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
