@@ -16,6 +16,7 @@ use super::reload::{Reloaded, Reloader};
 use super::state::State;
 use super::throttle::Throttle;
 use super::wishes::Wish;
+use crate::config::reload::Decision;
 use crate::host::clock;
 use crate::host::notify::Notify;
 use crate::host::tasks::CoreEnded;
@@ -104,8 +105,13 @@ struct Agenda {
 type Proof = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 impl Live {
-    /// Runs until something ends it.
-    pub async fn run(mut self, signals: &mut Signals) -> Ending {
+    /// Runs until something ends it. Gives back what the end still needs: whoever drops the reloader ends the log.
+    pub async fn run(mut self, signals: &mut Signals) -> (Ending, Reloader) {
+        let ending = self.turn(signals).await;
+        (ending, self.reloader)
+    }
+
+    async fn turn(&mut self, signals: &mut Signals) -> Ending {
         let now = Instant::now();
         let mut agenda = Agenda {
             tick: now + Duration::from_millis(TICK_INTERVAL_MS),
@@ -135,7 +141,6 @@ impl Live {
                 }
                 Event::Reload => {
                     if self.reload(&mut agenda).await {
-                        tracing::info!(target: "gateway", "the new configuration needs a restart");
                         return Ending::Restart;
                     }
                 }
@@ -251,34 +256,24 @@ impl Live {
     /// hang (lifecycle notes E7). Says whether a restart is needed.
     async fn reload(&mut self, agenda: &mut Agenda) -> bool {
         self.notify.reloading();
-        let outcome = self.reloader.reload(&self.state).await;
-        let restart = match outcome {
-            Reloaded::Nothing => {
-                tracing::info!(target: "reload", "the configuration has not changed");
-                false
-            }
-            Reloaded::Applied(paths) => {
-                tracing::info!(target: "reload", "config hot reload applied ({})", paths.join(", "));
-                let now = Instant::now();
-                agenda.heartbeat = self.heartbeat_after(now);
-                agenda.health.want(now);
-                false
-            }
-            Reloaded::Ignored(why) => {
-                tracing::warn!(target: "reload", "{why}");
-                false
+        let reloaded = self.reloader.reload(&self.state).await;
+        let mut status = status_line(&self.state);
+        let restart = match reloaded {
+            Reloaded::Decided(decision) => {
+                tracing::info!(target: "reload", "{decision}");
+                if matches!(decision, Decision::Apply { .. }) {
+                    agenda.heartbeat = self.heartbeat_after(Instant::now());
+                }
+                matches!(decision, Decision::Restart { .. })
             }
             Reloaded::Invalid(problems) => {
                 tracing::error!(target: "reload", "config reload skipped (invalid config): {problems}");
-                self.notify.ready(&format!("{}; reload skipped: invalid config", status_line(&self.state)));
-                return false;
+                status.push_str("; reload skipped: invalid config");
+                false
             }
-            Reloaded::Restart(paths) => {
-                tracing::info!(target: "reload", "config change requires gateway restart ({})", paths.join(", "));
-                true
-            }
+            Reloaded::TooLate => false,
         };
-        self.notify.ready(&status_line(&self.state));
+        self.notify.ready(&status);
         restart
     }
 }

@@ -1,4 +1,4 @@
-//! Everything a start needs before anything runs: the configuration, the credentials, the addresses, the lock.
+//! Everything a start needs before anything runs: the configuration, the credentials, the addresses.
 //!
 //! Each refusal is a value; the words for people are in [`super::refusal`].
 
@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::credentials::{Credentials, Flags, Lacking};
 use super::refusal::Refusal;
 use crate::auth::admission::fresh_token;
+use crate::config::create::{create_minimal, ensure_token};
+use crate::config::resolve::{gateway_bind, gateway_port};
 use crate::config::section::{Bind, Mode};
 use crate::config::{Config, Loaded, Source};
-use crate::host::lock::Lock;
-use crate::host::{clock, fs, machine};
+use crate::host::machine;
 use crate::instance::{Env, Instance};
 use crate::protocol::text::Credential;
 
@@ -41,8 +42,11 @@ pub struct Prepared {
     pub(super) loaded: Loaded,
     pub(super) config: Config,
     pub(super) credentials: Credentials,
-    pub(super) port: u16,
-    /// Empty means loopback.
+    /// The port to listen on.
+    pub port: u16,
+    /// How addresses are chosen.
+    pub(super) bind: Bind,
+    /// The addresses to listen on; empty means loopback.
     pub(super) addresses: Vec<IpAddr>,
     pub(super) verbose: bool,
     /// Whether nothing may be written into the state directory.
@@ -75,9 +79,7 @@ pub enum Notice {
 pub struct Holder {
     /// The process.
     pub pid: u32,
-    /// Where it listens; 0 before it does.
-    pub port: u16,
-    /// The address to reach it by.
+    /// The address to reach it by; none before it listens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// The program's version.
@@ -94,36 +96,98 @@ impl Prepared {
     pub fn new(instance: Instance, env: Env, options: Options) -> Result<Self, Refusal> {
         let source = Source::new(&instance, &env);
         let mut notices = Vec::new();
-        let (loaded, config) = load(&source, &instance, &env, &options, &mut notices)?;
+        let (mut loaded, mut config) = checked(source.load())?;
         if config.gateway.mode == Some(Mode::Remote) && !options.allow_unconfigured {
             return Err(Refusal::Blocked { command: instance.command() });
         }
+        if !loaded.exists && !options.allow_unconfigured {
+            let created = create_minimal(&instance, &env).map_err(|error| Refusal::Write(error.into()))?;
+            notices.push(Notice::FirstRun { config: created.path });
+            (loaded, config) = checked(source.load())?;
+        }
         let ad_hoc = !loaded.exists;
         let flags = &options.credentials;
-        let resolved = Credentials::resolve(flags, &config.gateway.auth, instance.brand, &env);
-        let (loaded, config, credentials) = match resolved {
-            Ok(credentials) => (loaded, config, credentials),
+        let resolve = |config: &Config| Credentials::resolve(flags, &config.gateway.auth, instance.brand, &env);
+        let credentials = match resolve(&config) {
             Err(Lacking::Token { for_this_run }) if ad_hoc || for_this_run => {
                 notices.push(Notice::TokenForThisRun);
-                let token = fresh_token().map_err(|error| Refusal::Random(error.to_string()))?;
-                (loaded, config, Credentials::Token(token))
+                Credentials::Token(fresh_token().map_err(|error| Refusal::Random(error.to_string()))?)
             }
-            Err(Lacking::Token { .. }) => save_token(&source, &instance, &env, flags, &mut notices)?,
-            Err(Lacking::Password) => return Err(Refusal::NoPassword { brand: instance.brand }),
-            Err(Lacking::ProxyRules) => return Err(Refusal::NoProxyRules),
+            Err(Lacking::Token { .. }) => {
+                ensure_token(&source).map_err(|error| Refusal::Write(error.into()))?;
+                notices.push(Notice::TokenSaved);
+                (loaded, config) = checked(source.load())?;
+                resolve(&config).map_err(|lacking| refused(lacking, &instance))?
+            }
+            other => other.map_err(|lacking| refused(lacking, &instance))?,
         };
         if !credentials.protects() {
             notices.push(Notice::Unprotected);
         }
-        let (port, _) = crate::config::resolve::port(options.port, &instance, &env, &config)
-            .map_err(|error| Refusal::Port(error.to_string()))?;
-        let addresses = addresses(options.bind, &config, &mut notices);
-        if let Some(open) = addresses.iter().find(|address| !address.is_loopback())
+        let port = gateway_port(options.port, &env, &config, &instance)
+            .map_err(|error| Refusal::Port(error.to_string()))?
+            .value;
+        let bind = gateway_bind(options.bind, &config).value;
+        let addresses = addresses(bind, &config, &mut notices);
+        if let Some(host) = addresses.iter().find(|address| !address.is_loopback())
             && !credentials.protects()
         {
-            return Err(Refusal::OpenWithoutAuth { host: *open, port, brand: instance.brand });
+            return Err(Refusal::OpenWithoutAuth { host: *host, port, brand: instance.brand });
         }
         let verbose = options.verbose;
-        Ok(Self { instance, env, source, loaded, config, credentials, port, addresses, verbose, ad_hoc, notices })
+        Ok(Self {
+            instance,
+            env,
+            source,
+            loaded,
+            config,
+            credentials,
+            port,
+            bind,
+            addresses,
+            verbose,
+            ad_hoc,
+            notices,
+        })
+    }
+
+    /// The link that signs a browser in: the token is in the fragment, which no server sees.
+    pub fn dashboard(&self) -> (String, Option<&str>) {
+        let url = format!("http://127.0.0.1:{}/", self.port);
+        match &self.credentials {
+            Credentials::Token(token) => (url, Some(token.expose())),
+            _ => (url, None),
+        }
+    }
+}
+
+fn checked(mut loaded: Loaded) -> Result<(Loaded, Config), Refusal> {
+    let config = std::mem::replace(&mut loaded.config, Ok(Config::default())).map_err(Refusal::Config)?;
+    loaded.config = Ok(config.clone());
+    Ok((loaded, config))
+}
+
+fn refused(lacking: Lacking, instance: &Instance) -> Refusal {
+    match lacking {
+        Lacking::Password => Refusal::NoPassword { brand: instance.brand },
+        Lacking::ProxyRules => Refusal::NoProxyRules,
+        Lacking::Token { .. } => Refusal::Write("the token that was written is not read back".into()),
+    }
+}
+
+/// The addresses a bind mode means (protocol notes §7.2).
+fn addresses(bind: Bind, config: &Config, notices: &mut Vec<Notice>) -> Vec<IpAddr> {
+    match bind {
+        Bind::Loopback | Bind::Auto => Vec::new(),
+        Bind::Lan => vec![Ipv4Addr::UNSPECIFIED.into()],
+        // Without an address the configuration is invalid, unless only the flag asked for it.
+        Bind::Custom => config.gateway.custom_bind_host.map(IpAddr::from).into_iter().collect(),
+        Bind::Tailnet => match machine::tailnet_address() {
+            Some(address) => vec![address.into()],
+            None => {
+                notices.push(Notice::NoTailnet);
+                Vec::new()
+            }
+        },
     }
 }

@@ -5,21 +5,20 @@ use std::sync::Arc;
 use super::credentials::Credentials;
 use super::settings::Settings;
 use super::state::State;
-use crate::config::{Loaded, Source};
+use super::wishes::Wish;
+use crate::config::reload::{Decision, Part, decide_reload};
+use crate::config::{Config, Loaded, Source, changed_paths};
+use crate::host::log::Log;
 
 /// What came of a reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reloaded {
-    /// The file says what it said before.
-    Nothing,
-    /// These keys changed and are in force.
-    Applied(Vec<String>),
-    /// The change is not applied, and why.
-    Ignored(String),
+    /// This was decided, and done but for a restart, which is the caller's.
+    Decided(Decision),
     /// The file cannot be used; what was in force still is.
     Invalid(String),
-    /// These keys changed, and need a restart.
-    Restart(Vec<String>),
+    /// There was no time to look: the gateway is stopping.
+    TooLate,
 }
 
 /// Remembers what is in force, and where it came from.
@@ -28,33 +27,55 @@ pub struct Reloader {
     source: Source,
     credentials: Credentials,
     in_force: Loaded,
+    log: Log,
+    verbose: bool,
 }
 
 impl Reloader {
     /// Begins with what the gateway was started with.
-    pub fn new(source: Source, credentials: Credentials, in_force: Loaded) -> Self {
-        Self { source, credentials, in_force }
+    pub fn new(source: Source, credentials: Credentials, in_force: Loaded, log: Log, verbose: bool) -> Self {
+        Self { source, credentials, in_force, log, verbose }
     }
 
-    /// Reads the file again and applies what may be applied.
+    /// Reads the file again and applies what may be applied. What is read becomes what later changes are compared
+    /// with, whether it was applied or not (protocol notes §7.7).
     pub async fn reload(&mut self, state: &Arc<State>) -> Reloaded {
         let source = self.source.clone();
         let Some(loaded) = state.tasks.blocking(move || source.load()).await else {
-            return Reloaded::Ignored("the gateway is stopping".to_owned());
+            return Reloaded::TooLate;
         };
-        if loaded.hash == self.in_force.hash {
-            return Reloaded::Nothing;
-        }
         let config = match &loaded.config {
-            Ok(config) => config,
+            Ok(config) => config.clone(),
             Err(problems) => {
-                return Reloaded::Invalid(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+                let problems = problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+                return Reloaded::Invalid(problems.join("; "));
             }
         };
-        let settings = Settings::new(config, &self.credentials, loaded.hash.clone());
-        state.limiters.set_limits(settings.limits);
-        state.settings.store(Arc::new(settings));
+        let changed = changed_paths(&self.in_force.resolved, &loaded.resolved);
+        let decision = decide_reload(config.gateway.reload.mode, changed);
+        if let Decision::Apply { parts, .. } = &decision {
+            self.apply(state, &config, loaded.hash.clone());
+            for part in parts {
+                self.tell(*part, state, &config);
+            }
+        }
         self.in_force = loaded;
-        Reloaded::Applied(Vec::new())
+        Reloaded::Decided(decision)
+    }
+
+    fn apply(&self, state: &State, config: &Config, hash: String) {
+        state.settings.store(Arc::new(Settings::new(config, &self.credentials, hash)));
+    }
+
+    /// What is read at every use needs no telling; these parts keep something.
+    fn tell(&self, part: Part, state: &State, config: &Config) {
+        match part {
+            Part::Log => {
+                self.log.set_level(super::start::level(config, self.verbose));
+                self.log.set_file(super::start::log_file(config, &state.instance, state.log.is_some()));
+            }
+            Part::RateLimit => state.limiters.set_limits(state.settings.load().limits),
+            Part::Heartbeat | Part::Channels => state.wishes.make(Wish::Health),
+        }
     }
 }

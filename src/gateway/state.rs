@@ -17,6 +17,7 @@ use super::wishes::Wishes;
 use crate::auth::admission::Limiters;
 use crate::auth::store::DeviceStore;
 use crate::bus::Bus;
+use crate::config::Source;
 use crate::host::tasks::Tasks;
 use crate::instance::Instance;
 use crate::protocol::snapshot::Features;
@@ -38,6 +39,8 @@ pub struct State {
     pub started_ms: u64,
     /// Where it listens.
     pub listening: Vec<SocketAddr>,
+    /// Where its configuration comes from.
+    pub source: Source,
     /// What a reload replaces.
     pub settings: ArcSwap<Settings>,
     /// Events to every client.

@@ -30,17 +30,16 @@ const QUEUE: usize = 4096;
 pub struct Settings {
     /// Least important records that are kept.
     pub level: LevelFilter,
-    /// The gateway's own file; `None` writes none.
-    pub file: Option<PathBuf>,
-    /// Size at which the file is put aside as `.1`, bytes. Both together are at most twice that.
-    pub max_bytes: u64,
+    /// The gateway's own file, and the size in bytes at which it is put aside as `.1`: both together are at most twice
+    /// that. `None` writes none.
+    pub file: Option<(PathBuf, u64)>,
 }
 
 /// The running log. Dropping it writes what is queued.
 #[derive(Debug)]
 pub struct Log {
     level: reload::Handle<LevelFilter, tracing_subscriber::Registry>,
-    queue: Option<SyncSender<Record>>,
+    queue: Option<SyncSender<Entry>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -57,7 +56,7 @@ impl Log {
     /// Starts logging for the whole process. Opening the file comes first, so that one that cannot be written is
     /// told at once.
     pub fn start(settings: &Settings, env: &Env) -> io::Result<Self> {
-        let file = settings.file.as_deref().map(|path| Rotating::open(path, settings.max_bytes)).transpose()?;
+        let file = settings.file.as_ref().map(|(path, max)| Rotating::open(path, *max)).transpose()?;
         let (queue, records) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let sink = Sink { queue: Mutex::new(queue.clone()), dropped: Arc::clone(&dropped) };
@@ -67,6 +66,14 @@ impl Log {
         let subscriber = tracing_subscriber::registry().with(sink.with_filter(filter));
         tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)?;
         Ok(Self { level, queue: Some(queue), writer: Some(thread) })
+    }
+
+    /// Writes to another file from now on, of at most so many bytes; `None` writes none.
+    pub fn set_file(&self, file: Option<(PathBuf, u64)>) {
+        if let Some(queue) = &self.queue {
+            // Only a writer that has ended does not take it, and that one has no file.
+            let _ = queue.send(Entry::File(file));
+        }
     }
 
     /// Changes the least important level that is kept.
@@ -79,30 +86,25 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        // An empty message is never logged; the writer takes it as the end.
-        if let Some(queue) = self.queue.take() {
-            let _ = queue.send(Record::end());
-        }
-        if let Some(writer) = self.writer.take() {
-            // A writer that panicked has said so itself.
+        if let (Some(queue), Some(writer)) = (self.queue.take(), self.writer.take()) {
+            // A writer that panicked takes no end, and has said so itself.
+            let _ = queue.send(Entry::End);
             let _ = writer.join();
         }
     }
 }
 
-impl Record {
-    fn end() -> Self {
-        Self {
-            level: Level::TRACE,
-            subsystem: "",
-            message: String::new(),
-            fields: Map::new(),
-            time: jiff::Timestamp::UNIX_EPOCH,
-        }
-    }
+/// What the writer is told.
+#[derive(Debug)]
+enum Entry {
+    Record(Record),
+    File(Option<(PathBuf, u64)>),
+    End,
+}
 
-    fn is_end(&self) -> bool {
-        self.subsystem.is_empty() && self.message.is_empty()
+impl Record {
+    fn of_the_log(message: String, time: jiff::Timestamp) -> Self {
+        Self { level: Level::WARN, subsystem: "log", message, fields: Map::new(), time }
     }
 
     fn level_name(&self) -> &'static str {
@@ -149,7 +151,7 @@ impl Record {
 }
 
 struct Sink {
-    queue: Mutex<SyncSender<Record>>,
+    queue: Mutex<SyncSender<Entry>>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -165,7 +167,7 @@ impl<S: Subscriber> Layer<S> for Sink {
             time: jiff::Timestamp::now(),
         };
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(TrySendError::Full(_)) = queue.try_send(record) {
+        if let Err(TrySendError::Full(_)) = queue.try_send(Entry::Record(record)) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -216,17 +218,31 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, records: &Receiver<Record>) {
-        while let Ok(record) = records.recv() {
-            if record.is_end() {
-                return;
+    fn run(mut self, entries: &Receiver<Entry>) {
+        while let Ok(entry) = entries.recv() {
+            match entry {
+                Entry::Record(record) => {
+                    self.tell_dropped(record.time);
+                    self.write(&record);
+                }
+                Entry::File(None) => self.file = None,
+                Entry::File(Some((path, max_bytes))) => match Rotating::open(&path, max_bytes) {
+                    Ok(file) => self.file = Some(file),
+                    Err(error) => {
+                        let message = format!("cannot write the log to {}: {error}", path.display());
+                        self.write(&Record::of_the_log(message, jiff::Timestamp::now()));
+                    }
+                },
+                Entry::End => return,
             }
-            let dropped = self.dropped.swap(0, Ordering::Relaxed);
-            if dropped > 0 {
-                let message = format!("{dropped} log records were dropped: the disk could not keep up");
-                self.write(&Record { level: Level::WARN, subsystem: "log", message, ..Record::end() });
-            }
-            self.write(&record);
+        }
+    }
+
+    fn tell_dropped(&mut self, time: jiff::Timestamp) {
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            let message = format!("{dropped} log records were dropped: the disk could not keep up");
+            self.write(&Record::of_the_log(message, time));
         }
     }
 

@@ -24,6 +24,17 @@ pub fn outward_address() -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_unspecified())
 }
 
+/// This machine's address in its tailnet, if it is in one: the address that Tailscale's own service address is reached
+/// from, when that is of the range Tailscale assigns (100.64.0.0/10).
+pub fn tailnet_address() -> Option<Ipv4Addr> {
+    let service = SocketAddr::from((Ipv4Addr::new(100, 100, 100, 100), 53));
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect(service).ok()?;
+    let IpAddr::V4(address) = socket.local_addr().ok()?.ip() else { return None };
+    let [first, second, ..] = address.octets();
+    (first == 100 && (64..128).contains(&second)).then_some(address)
+}
+
 /// Lets this process open as many files as the system allows it, and returns how many that is. Ten thousand clients
 /// need more than the usual soft limit of 1,024, which is kept low only for programs that use select(2).
 pub fn raise_file_limit() -> Option<u64> {

@@ -1,0 +1,31 @@
+//! The always-on process: one port, many clients, until it is told to stop.
+//!
+//! It must not know a terminal: what an operator should read is a value ([`Notice`], [`Refusal`]) or a line of the log.
+
+mod accept;
+mod credentials;
+mod health;
+mod heartbeat;
+mod http;
+mod listen;
+mod live;
+mod methods;
+mod notes;
+mod prepare;
+mod presence;
+mod refusal;
+mod reload;
+mod settings;
+mod socket;
+mod start;
+mod state;
+mod stop;
+mod throttle;
+mod wishes;
+
+pub use credentials::Flags;
+pub use http::Ready;
+pub use methods::{METHODS, Row};
+pub use prepare::{Holder, Notice, Options, Prepared};
+pub use refusal::Refusal;
+pub use start::{VERSION, run};

@@ -1,0 +1,187 @@
+//! Why a gateway does not start: what, where, why, and what to do next. The first line of each is a signature that
+//! operators look up (runbooks, "Common failure signatures").
+
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::prepare::Holder;
+use crate::config::Problem;
+use crate::exit::ExitCode;
+use crate::host::port::Owner;
+use crate::instance::Brand;
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The configuration cannot be used.
+    #[error("the configuration is invalid")]
+    Config(Vec<Problem>),
+    /// The configuration says that the gateway is elsewhere.
+    #[error("Gateway start blocked: set gateway.mode=local (current: remote) or pass --allow-unconfigured.")]
+    Blocked {
+        /// What the operator types to change it.
+        command: String,
+    },
+    /// It would be open to others, and nothing protects it.
+    #[error(
+        "refusing to bind gateway to {host}:{port} without auth (set gateway.auth.token/password, or set {}/{})",
+        .brand.var("GATEWAY_TOKEN"), .brand.var("GATEWAY_PASSWORD")
+    )]
+    OpenWithoutAuth {
+        /// The address.
+        host: IpAddr,
+        /// The port.
+        port: u16,
+        /// For the names of variables.
+        brand: Brand,
+    },
+    /// Password mode without a password.
+    #[error("gateway auth mode is password, but no password was configured (set gateway.auth.password or {}, or pass --password)", .brand.var("GATEWAY_PASSWORD"))]
+    NoPassword {
+        /// For the name of the variable.
+        brand: Brand,
+    },
+    /// Trusted-proxy mode without rules.
+    #[error(
+        "gateway auth mode is trusted-proxy, but no trustedProxy config was provided (set gateway.auth.trustedProxy)"
+    )]
+    NoProxyRules,
+    /// The port is not one.
+    #[error("{0}")]
+    Port(String),
+    /// The port is somebody else's.
+    #[error("another gateway instance is already listening on {url} (EADDRINUSE)")]
+    PortHeld {
+        /// The port.
+        port: u16,
+        /// Where it was to listen.
+        url: String,
+        /// Who listens there.
+        owners: Vec<Owner>,
+    },
+    /// The state directory is another gateway's.
+    #[error("gateway already running{}: it holds {}", holder_words(.holder.as_ref()), .lock.display())]
+    Locked {
+        /// The lock.
+        lock: PathBuf,
+        /// Who holds it.
+        holder: Option<Holder>,
+    },
+    /// An address that cannot be bound for another reason.
+    #[error("failed to bind gateway socket on {url}")]
+    Bind {
+        /// Where it was to listen.
+        url: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A file or directory of its own cannot be used.
+    #[error("cannot use {}", .path.display())]
+    Files {
+        /// The path.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// What is kept of devices cannot be read.
+    #[error(transparent)]
+    Devices(#[from] crate::auth::store::LoadError),
+    /// The first configuration, or a token, cannot be written.
+    #[error("cannot write the configuration")]
+    Write(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No random numbers.
+    #[error("the system gives no random numbers for a token: {0}")]
+    Random(String),
+    /// The system does not give what every program needs.
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+}
+
+fn holder_words(holder: Option<&Holder>) -> String {
+    let Some(holder) = holder else { return String::new() };
+    let listening =
+        holder.url.as_deref().map(|url| format!("; another gateway instance is already listening on {url}"));
+    format!(" (pid {}{})", holder.pid, listening.unwrap_or_default())
+}
+
+impl Refusal {
+    /// How the process ends. 78 and 7 are not restarted by the unit: waiting does not help.
+    pub fn code(&self) -> ExitCode {
+        match self {
+            Self::Config(_)
+            | Self::Blocked { .. }
+            | Self::OpenWithoutAuth { .. }
+            | Self::NoPassword { .. }
+            | Self::NoProxyRules
+            | Self::Port(_) => ExitCode::Config,
+            Self::PortHeld { .. } | Self::Locked { .. } => ExitCode::Conflict,
+            Self::Bind { .. }
+            | Self::Files { .. }
+            | Self::Devices(_)
+            | Self::Write(_)
+            | Self::Random(_)
+            | Self::Runtime(_) => ExitCode::Failed,
+        }
+    }
+
+    /// Details below the first line.
+    pub fn details(&self) -> Vec<String> {
+        match self {
+            Self::Config(problems) => problems.iter().map(ToString::to_string).collect(),
+            Self::PortHeld { port, owners, .. } => {
+                let lines = owners.iter().map(owner_line);
+                std::iter::once(format!("Port {port} is already in use.")).chain(lines).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What to do next; `command` is what the operator types for this instance.
+    pub fn hints(&self, command: &str) -> Vec<String> {
+        match self {
+            Self::Config(_) => vec![format!("Run: {command} config validate")],
+            Self::Blocked { command } => vec![format!("Run: {command} config set gateway.mode local")],
+            Self::OpenWithoutAuth { .. } => {
+                vec![format!("Run: {command} config set gateway.auth.mode token  (a token is made at the next start)")]
+            }
+            Self::PortHeld { owners, .. } => port_hints(command, owners),
+            Self::Locked { .. } => vec![
+                format!("If the gateway is supervised, stop it with: {command} gateway stop"),
+                format!("To see it: {command} gateway status"),
+            ],
+            Self::Bind { .. } => vec!["Choose another address with gateway.bind, or another port.".to_owned()],
+            Self::Devices(_) => {
+                vec!["Move the file away to begin without paired devices; they can be paired again.".to_owned()]
+            }
+            Self::Files { .. } | Self::Write(_) => {
+                vec!["Check who owns the directory, and that the disk is not full.".to_owned()]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// `- pid 4711: idlehands gateway (127.0.0.1:18789), unit idlehands-gateway.service (user)`
+pub fn owner_line(owner: &Owner) -> String {
+    let unit = owner.unit.as_ref().map(|unit| {
+        format!(", unit {} ({})", unit.name, if unit.user { "user" } else { "system" })
+    });
+    format!("- pid {}: {} ({}){}", owner.pid, owner.command, owner.address, unit.unwrap_or_default())
+}
+
+fn port_hints(command: &str, owners: &[Owner]) -> Vec<String> {
+    let mut hints = Vec::new();
+    for unit in owners.iter().filter_map(|owner| owner.unit.as_ref()) {
+        let user = if unit.user { "--user " } else { "" };
+        hints.push(format!("Stop it: systemctl {user}stop {}", unit.name));
+    }
+    if owners.is_empty() {
+        hints.push("The listener belongs to another user; root can see it: ss -ltnp".to_owned());
+    }
+    hints.push(format!("Stop the service of this profile: {command} gateway stop"));
+    hints.push(format!("Or take the port from its owner: {command} gateway --force"));
+    hints.push(format!("Or use another port: {command} gateway --port PORT"));
+    hints.dedup();
+    hints
+}
