@@ -4,8 +4,10 @@
 //! a list of every [`Problem`]. Must not know who uses a setting and for what; nothing here watches, listens or logs.
 
 mod check;
+mod cut;
 mod decode;
 mod diff;
+mod edit;
 mod include;
 mod include_file;
 mod node;
@@ -17,10 +19,12 @@ pub mod resolve;
 mod schema;
 pub mod section;
 mod source;
+mod style;
 mod substitute;
 mod syntax;
 
 pub use diff::changed_paths;
+pub use edit::{EditError, set_value, unset_value};
 pub use path::{KeyPath, NotAPath, Segment};
 pub use problem::{Problem, tilde_path};
 pub use redact::{SECRETS, is_secret, redact, redact_text};

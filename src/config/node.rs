@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of which keys exist.
 
+use std::ops::Range;
+
 use serde_json::{Map, Number, Value};
 
 use super::path::{KeyPath, Segment};
@@ -113,6 +115,16 @@ impl Node {
             }
         }
         node.place
+    }
+
+    /// The text of the value at a path, with its key if it has one, as bytes of the file it stands in.
+    pub fn range_of(&self, path: &KeyPath) -> Option<Range<usize>> {
+        let (last, outer) = path.segments().split_last()?;
+        let container = outer.iter().try_fold(self, Self::step)?;
+        let value = container.step(last)?;
+        let start =
+            last.key().and_then(|key| container.member(key)).map_or(value.place, |member| member.key_place);
+        Some(start.start..value.place.end)
     }
 
     /// The first value at or below this one that stands in another file than the root's.
