@@ -192,7 +192,8 @@ mod tests {
             allow_users: vec!["ada".to_owned()],
         };
         let policy = Policy::TrustedProxy(rules);
-        let proxies = Proxies { trusted: vec!["10.0.0.0/8".to_owned().try_into().unwrap()], allow_real_ip: false };
+        let proxies =
+            Proxies { trusted: vec!["10.0.0.0/8".to_owned().try_into().unwrap()], allow_real_ip: false };
         let table: [(&str, &[(&str, &str)], Result<Method, ProxyRefusal>); 5] = [
             ("10.0.0.1", &[("x-user", "ada"), ("x-verified", "yes")], Ok(Method::TrustedProxy)),
             ("10.0.0.1", &[("x-user", "ada")], Err(ProxyRefusal::MissingHeader)),

@@ -53,7 +53,6 @@ impl Frame {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
 }
 
 /// The text of a frame without its header, for tests.

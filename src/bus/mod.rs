@@ -63,7 +63,7 @@ impl Bus {
 
     /// Sends an event to everybody it is for. The sequence number counts only while somebody is connected
     /// (protocol notes §2.5).
-    pub fn publish<E: Event>(&self, payload: &impl Serialize) -> serde_json::Result<()> {
+    pub fn publish<E: Event>(&self, payload: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
         let mut members = self.lock();
         if members.by_key.is_empty() {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use super::completions;
+use super::{completions, gateway};
 
 /// An always-on gateway: one process, one port, supervised by systemd or launchd.
 #[derive(Debug, Parser)]
@@ -29,6 +29,8 @@ pub(super) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Run the gateway, or manage its service
+    Gateway(Box<gateway::Args>),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }

@@ -11,12 +11,19 @@ pub(super) struct CliError {
     code: ExitCode,
     message: String,
     cause: Option<Box<dyn Error + Send + Sync>>,
+    details: Vec<String>,
     hints: Vec<String>,
 }
 
 impl CliError {
     pub(super) fn new(code: ExitCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), cause: None, hints: Vec::new() }
+        Self { code, message: message.into(), cause: None, details: Vec::new(), hints: Vec::new() }
+    }
+
+    /// Adds lines that say more.
+    pub(super) fn details(mut self, details: Vec<String>) -> Self {
+        self.details = details;
+        self
     }
 
     /// Adds what the operator can do next.
@@ -33,6 +40,11 @@ impl CliError {
 
     pub(super) fn code(&self) -> ExitCode {
         self.code
+    }
+
+    /// Lines that say more.
+    pub(super) fn lines(&self) -> &[String] {
+        &self.details
     }
 
     pub(super) fn hints(&self) -> &[String] {

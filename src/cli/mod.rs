@@ -6,6 +6,7 @@ mod args;
 mod completions;
 mod context;
 mod error;
+mod gateway;
 mod ui;
 
 use std::ffi::OsString;
@@ -53,6 +54,7 @@ fn run(brand: Brand, argv: Vec<OsString>, env: Env) -> ExitCode {
 
 fn dispatch(command: Command, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     match command {
+        Command::Gateway(args) => gateway::run(*args, context, ui),
         Command::Completions(args) => completions::run(args, context, ui),
     }
 }

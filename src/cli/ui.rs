@@ -73,6 +73,9 @@ impl Ui {
     /// Why the command failed.
     pub(super) fn error(&mut self, error: &CliError) {
         self.say(format_args!("{ERROR}error:{ERROR:#} {error}"));
+        for line in error.lines() {
+            self.note(line);
+        }
         for hint in error.hints() {
             self.hint(hint);
         }

@@ -23,7 +23,12 @@ const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(100);
 pub type Beat = oneshot::Sender<()>;
 
 /// Accepts connections until told to stop.
-pub async fn run(listener: TcpListener, state: Arc<State>, stop: CancellationToken, mut beats: mpsc::Receiver<Beat>) {
+pub async fn run(
+    listener: TcpListener,
+    state: Arc<State>,
+    stop: CancellationToken,
+    mut beats: mpsc::Receiver<Beat>,
+) {
     let router = router(Arc::clone(&state));
     loop {
         tokio::select! {
@@ -52,9 +57,8 @@ pub async fn run(listener: TcpListener, state: Arc<State>, stop: CancellationTok
 /// A dead peer is found by the kernel: no timer of ours runs for a connection.
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
-        .with_interval(Duration::from_secs(15));
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 

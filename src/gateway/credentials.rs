@@ -50,10 +50,13 @@ impl Credentials {
         let token = flags.token.clone().or_else(|| auth.token.clone()).or_else(|| from_env("GATEWAY_TOKEN"));
         let password =
             flags.password.clone().or_else(|| auth.password.clone()).or_else(|| from_env("GATEWAY_PASSWORD"));
-        let implied = if password.is_some() && token.is_none() { AuthMode::Password } else { AuthMode::Token };
+        let implied =
+            if password.is_some() && token.is_none() { AuthMode::Password } else { AuthMode::Token };
         match flags.mode.or(auth.mode).unwrap_or(implied) {
             AuthMode::None => Ok(Self::None),
-            AuthMode::Token => token.map(Self::Token).ok_or(Lacking::Token { for_this_run: flags.mode.is_some() }),
+            AuthMode::Token => {
+                token.map(Self::Token).ok_or(Lacking::Token { for_this_run: flags.mode.is_some() })
+            }
             AuthMode::Password => password.map(Self::Password).ok_or(Lacking::Password),
             AuthMode::TrustedProxy => auth
                 .trusted_proxy
@@ -61,7 +64,11 @@ impl Credentials {
                 .map(|proxy| {
                     Self::TrustedProxy(ProxyRules {
                         user_header: proxy.user_header.as_str().to_owned(),
-                        required_headers: proxy.required_headers.iter().map(|h| h.as_str().to_owned()).collect(),
+                        required_headers: proxy
+                            .required_headers
+                            .iter()
+                            .map(|h| h.as_str().to_owned())
+                            .collect(),
                         allow_users: proxy.allow_users.clone(),
                     })
                 })

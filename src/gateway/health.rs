@@ -13,7 +13,9 @@ use crate::host::clock;
 use crate::protocol::methods::channels::{
     AccountSnapshot, ChannelMeta, ChannelSummary, ChannelsReport, ProbeAnswer,
 };
-use crate::protocol::methods::health::{AgentHealth, ChannelHealth, HealthSnapshot, SessionsSummary, WebHealth};
+use crate::protocol::methods::health::{
+    AgentHealth, ChannelHealth, HealthSnapshot, SessionsSummary, WebHealth,
+};
 
 /// The one channel there is: chats over the gateway's own WebSocket.
 pub const WEBCHAT: &str = "webchat";

@@ -37,7 +37,8 @@ impl Heartbeats {
 
     /// Runs one and returns what came of it.
     pub fn beat(&self, now_ms: u64) -> HeartbeatNote {
-        let reason = if self.enabled() { "no model provider is configured" } else { "heartbeats are disabled" };
+        let reason =
+            if self.enabled() { "no model provider is configured" } else { "heartbeats are disabled" };
         let note = HeartbeatNote {
             ts: now_ms,
             status: HeartbeatStatus::Skipped,

@@ -212,7 +212,8 @@ impl Live {
         if agenda.status.take(now) {
             self.notify.status(&status_line(&self.state));
         }
-        if let Some(period) = self.notify.watchdog().filter(|_| agenda.watchdog.is_some_and(|due| due <= now)) {
+        if let Some(period) = self.notify.watchdog().filter(|_| agenda.watchdog.is_some_and(|due| due <= now))
+        {
             agenda.watchdog = Some(now + period / 2);
             *proof = Some(Box::pin(prove_alive(self.beats.clone(), period / 4)));
         }
@@ -228,7 +229,7 @@ impl Live {
         let state = &self.state;
         let snapshot = health::snapshot(&state.settings.load(), &state.instance.paths.state_dir);
         state.bus.health_changed();
-        let told = state.health.put(&snapshot).and_then(|raw| state.bus.publish::<Health>(&raw));
+        let told = state.health.put(&snapshot).and_then(|raw| state.bus.publish::<Health>(&*raw));
         if let Err(error) = told {
             tracing::error!(target: "gateway", "cannot publish {}: {error}", Health::NAME);
         }
@@ -281,13 +282,8 @@ impl Live {
 impl Agenda {
     /// When to look at it next.
     fn next(&self) -> Instant {
-        let optional = [
-            self.watchdog,
-            self.heartbeat,
-            self.presence.due(),
-            self.health.due(),
-            self.status.due(),
-        ];
+        let optional =
+            [self.watchdog, self.heartbeat, self.presence.due(), self.health.due(), self.status.due()];
         optional.into_iter().flatten().fold(self.tick, Instant::min)
     }
 }

@@ -101,13 +101,14 @@ impl Prepared {
             return Err(Refusal::Blocked { command: instance.command() });
         }
         if !loaded.exists && !options.allow_unconfigured {
-            let created = create_minimal(&instance, &env).map_err(|error| Refusal::Write(error.into()))?;
+            let created = create_minimal(&source, &instance).map_err(|error| Refusal::Write(error.into()))?;
             notices.push(Notice::FirstRun { config: created.path });
             (loaded, config) = checked(source.load())?;
         }
         let ad_hoc = !loaded.exists;
         let flags = &options.credentials;
-        let resolve = |config: &Config| Credentials::resolve(flags, &config.gateway.auth, instance.brand, &env);
+        let resolve =
+            |config: &Config| Credentials::resolve(flags, &config.gateway.auth, instance.brand, &env);
         let credentials = match resolve(&config) {
             Err(Lacking::Token { for_this_run }) if ad_hoc || for_this_run => {
                 notices.push(Notice::TokenForThisRun);

@@ -97,7 +97,9 @@ impl PresenceList {
         let mut known: Vec<_> = entries.values().collect();
         known.sort_by_key(|known| std::cmp::Reverse(known.entry.ts));
         let texts = std::iter::once(own.as_str()).chain(known.iter().map(|known| known.json.as_str()));
-        let mut list = String::with_capacity(2 + known.iter().map(|known| known.json.len() + 1).sum::<usize>() + own.len());
+        let mut list = String::with_capacity(
+            2 + known.iter().map(|known| known.json.len() + 1).sum::<usize>() + own.len(),
+        );
         list.push('[');
         for (index, text) in texts.enumerate() {
             if index > 0 {
@@ -167,7 +169,10 @@ fn from_note(note: &Note, text: &str, now_ms: u64) -> (String, PresenceEntry) {
         device_family: note.device_family.clone(),
         model_identifier: note.model_identifier.clone(),
         mode: pick(&note.mode, told.mode),
-        last_input_seconds: note.last_input_seconds.map(|seconds| seconds.max(0.0) as u64).or(told.last_input),
+        last_input_seconds: note
+            .last_input_seconds
+            .map(|seconds| seconds.max(0.0) as u64)
+            .or(told.last_input),
         reason: pick(&note.reason, told.reason),
         device_id: note.device_id.clone(),
         roles: note.roles.clone(),
@@ -177,7 +182,8 @@ fn from_note(note: &Note, text: &str, now_ms: u64) -> (String, PresenceEntry) {
         text: Some(text.to_owned()),
         ts: now_ms,
     };
-    let named = note.device_id.as_deref().or(note.instance_id.as_deref()).or(told.host).or(entry.ip.as_deref());
+    let named =
+        note.device_id.as_deref().or(note.instance_id.as_deref()).or(told.host).or(entry.ip.as_deref());
     let key = named.map_or_else(|| text.chars().take(KEY_CHARS).collect(), str::to_owned);
     (key.to_lowercase(), entry)
 }
@@ -233,7 +239,10 @@ mod tests {
     }
 
     fn hosts(list: &[PresenceEntry]) -> Vec<&str> {
-        list.iter().filter(|entry| entry.mode.as_deref() != Some("gateway")).filter_map(|entry| entry.host.as_deref()).collect()
+        list.iter()
+            .filter(|entry| entry.mode.as_deref() != Some("gateway"))
+            .filter_map(|entry| entry.host.as_deref())
+            .collect()
     }
 
     #[test]

@@ -143,16 +143,23 @@ impl Refusal {
             Self::Config(_) => vec![format!("Run: {command} config validate")],
             Self::Blocked { command } => vec![format!("Run: {command} config set gateway.mode local")],
             Self::OpenWithoutAuth { .. } => {
-                vec![format!("Run: {command} config set gateway.auth.mode token  (a token is made at the next start)")]
+                vec![format!(
+                    "Run: {command} config set gateway.auth.mode token  (a token is made at the next start)"
+                )]
             }
             Self::PortHeld { owners, .. } => port_hints(command, owners),
             Self::Locked { .. } => vec![
                 format!("If the gateway is supervised, stop it with: {command} gateway stop"),
                 format!("To see it: {command} gateway status"),
             ],
-            Self::Bind { .. } => vec!["Choose another address with gateway.bind, or another port.".to_owned()],
+            Self::Bind { .. } => {
+                vec!["Choose another address with gateway.bind, or another port.".to_owned()]
+            }
             Self::Devices(_) => {
-                vec!["Move the file away to begin without paired devices; they can be paired again.".to_owned()]
+                vec![
+                    "Move the file away to begin without paired devices; they can be paired again."
+                        .to_owned(),
+                ]
             }
             Self::Files { .. } | Self::Write(_) => {
                 vec!["Check who owns the directory, and that the disk is not full.".to_owned()]
@@ -164,9 +171,10 @@ impl Refusal {
 
 /// `- pid 4711: idlehands gateway (127.0.0.1:18789), unit idlehands-gateway.service (user)`
 pub fn owner_line(owner: &Owner) -> String {
-    let unit = owner.unit.as_ref().map(|unit| {
-        format!(", unit {} ({})", unit.name, if unit.user { "user" } else { "system" })
-    });
+    let unit = owner
+        .unit
+        .as_ref()
+        .map(|unit| format!(", unit {} ({})", unit.name, if unit.user { "user" } else { "system" }));
     format!("- pid {}: {} ({}){}", owner.pid, owner.command, owner.address, unit.unwrap_or_default())
 }
 

@@ -40,9 +40,11 @@ impl Settings {
     /// Takes what is needed from a checked configuration. Credentials are decided at the start and stay (protocol
     /// notes §6.2), so they are given.
     pub fn new(config: &Config, credentials: &Credentials, hash: String) -> Self {
-        let (gateway, ui, rate) = (&config.gateway, &config.gateway.control_ui, &config.gateway.auth.rate_limit);
+        let (gateway, ui, rate) =
+            (&config.gateway, &config.gateway.control_ui, &config.gateway.auth.rate_limit);
         let every = config.agents.defaults.heartbeat.every;
-        let every_ms = every.duration().map_or(0, |every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
+        let every_ms =
+            every.duration().map_or(0, |every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
         Self {
             rules: Rules {
                 policy: credentials.policy(),
@@ -51,7 +53,11 @@ impl Settings {
                     allow_real_ip: gateway.allow_real_ip_fallback,
                 },
                 ui: UiRules {
-                    allowed_origins: ui.allowed_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
+                    allowed_origins: ui
+                        .allowed_origins
+                        .iter()
+                        .map(|origin| origin.as_str().to_owned())
+                        .collect(),
                     host_header_fallback: ui.dangerously_allow_host_header_origin_fallback,
                     allow_insecure_auth: ui.allow_insecure_auth,
                     disable_device_auth: ui.dangerously_disable_device_auth,

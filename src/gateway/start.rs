@@ -77,13 +77,8 @@ async fn serve(prepared: Prepared) -> Result<ExitCode, Refusal> {
     let beats = accept_all(listeners, &state, &accepting);
     announce(&prepared, &state);
 
-    let reloader = Reloader::new(
-        prepared.source,
-        prepared.credentials,
-        prepared.loaded,
-        log,
-        prepared.verbose,
-    );
+    let reloader =
+        Reloader::new(prepared.source, prepared.credentials, prepared.loaded, log, prepared.verbose);
     tasks.spawn(become_ready(Arc::clone(&state), notify));
     let live = Live { state: Arc::clone(&state), notify, ended, beats, reloader };
     let (ending, log) = live.run(&mut signals).await;
@@ -170,8 +165,9 @@ pub(super) fn level(config: &Config, verbose: bool) -> LevelFilter {
 
 /// The log file and its size; none when nothing may be written.
 pub(super) fn log_file(config: &Config, instance: &Instance, may_write: bool) -> Option<(PathBuf, u64)> {
-    let configured = config.logging.file.as_ref().map(|file| file.resolve(instance));
-    may_write.then(|| (configured.unwrap_or_else(|| instance.paths.log.clone()), config.logging.max_bytes.get()))
+    let configured = config.logging.file.as_ref().map(|file| file.under(&instance.paths.home));
+    may_write
+        .then(|| (configured.unwrap_or_else(|| instance.paths.log.clone()), config.logging.max_bytes.get()))
 }
 
 /// A panic is a line of the log, wherever it happens, with where it happened.
@@ -247,7 +243,9 @@ fn accept_all(
 ) -> Vec<mpsc::Sender<accept::Beat>> {
     let start = |listener| {
         let (beat, beats) = mpsc::channel(1);
-        state.tasks.spawn_core("listener", accept::run(listener, Arc::clone(state), accepting.clone(), beats));
+        state
+            .tasks
+            .spawn_core("listener", accept::run(listener, Arc::clone(state), accepting.clone(), beats));
         beat
     };
     listeners.into_iter().map(start).collect()
@@ -275,7 +273,8 @@ fn announce(prepared: &Prepared, state: &State) {
 
 /// Asks the gateway from outside whether it lives; only then is it ready.
 async fn become_ready(state: Arc<State>, notify: Notify) {
-    let addresses: Vec<SocketAddr> = state.listening.iter().map(|address| listen::reachable(*address)).collect();
+    let addresses: Vec<SocketAddr> =
+        state.listening.iter().map(|address| listen::reachable(*address)).collect();
     for address in addresses {
         match tokio::time::timeout(SELF_PROBE, probe(address)).await {
             Ok(Ok(())) => {}

@@ -61,7 +61,8 @@ impl Log {
         let dropped = Arc::new(AtomicU64::new(0));
         let sink = Sink { queue: Mutex::new(queue.clone()), dropped: Arc::clone(&dropped) };
         let writer = Writer { file, console: Console::new(env), dropped };
-        let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(&records))?;
+        let thread =
+            std::thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(&records))?;
         let (filter, level) = reload::Layer::new(settings.level);
         let subscriber = tracing_subscriber::registry().with(sink.with_filter(filter));
         tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)?;
@@ -335,7 +336,13 @@ mod tests {
 
     fn record(message: &str) -> Record {
         let time = "2026-11-21T02:09:00.1234Z".parse().unwrap();
-        Record { level: Level::WARN, subsystem: "gateway", message: message.to_owned(), fields: Map::new(), time }
+        Record {
+            level: Level::WARN,
+            subsystem: "gateway",
+            message: message.to_owned(),
+            fields: Map::new(),
+            time,
+        }
     }
 
     #[test]
@@ -354,7 +361,8 @@ mod tests {
         for number in 0..50 {
             log.append(format!("line {number:04}\n").as_bytes()).unwrap();
         }
-        let (now, before) = (std::fs::read_to_string(&path).unwrap(), std::fs::read_to_string(aside(&path)).unwrap());
+        let (now, before) =
+            (std::fs::read_to_string(&path).unwrap(), std::fs::read_to_string(aside(&path)).unwrap());
         assert!(now.len() <= 100 && before.len() <= 100);
         assert!(now.ends_with("line 0049\n"));
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);

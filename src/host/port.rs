@@ -73,15 +73,15 @@ fn unit_of(pid: u32) -> Option<Unit> {
 
 /// Reads the unit from `/proc/PID/cgroup`: the innermost part of the path that is a service.
 fn parse_unit(cgroup: &str) -> Option<Unit> {
-    let path = cgroup.lines().find_map(|line| line.strip_prefix("0::").or(line.split_once("name=systemd:").map(|(_, path)| path)))?;
+    let path = cgroup.lines().find_map(|line| {
+        line.strip_prefix("0::").or(line.split_once("name=systemd:").map(|(_, path)| path))
+    })?;
     let mut services = path.split('/').filter(|part| part.ends_with(".service"));
     let name = services.next_back()?;
     let outer = services.next_back();
     // A user manager is itself a service of the system's: user@1000.service.
-    (!name.starts_with("user@")).then(|| Unit {
-        name: name.to_owned(),
-        user: outer.is_some_and(|outer| outer.starts_with("user@")),
-    })
+    (!name.starts_with("user@"))
+        .then(|| Unit { name: name.to_owned(), user: outer.is_some_and(|outer| outer.starts_with("user@")) })
 }
 
 #[cfg(test)]

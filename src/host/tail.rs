@@ -47,7 +47,8 @@ pub fn read(path: &Path, cursor: Option<u64>, limit: u64, max_bytes: u64) -> io:
 fn whole_lines(bytes: &[u8], first_is_cut: bool) -> (Vec<String>, u64) {
     let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let lines = bytes[..end].split_inclusive(|byte| *byte == b'\n').skip(usize::from(first_is_cut));
-    let texts = lines.map(|line| String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line)).into_owned());
+    let texts =
+        lines.map(|line| String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line)).into_owned());
     (texts.collect(), end as u64)
 }
 

@@ -32,6 +32,8 @@ impl BaseDirs {
 /// The files of one instance. Nothing here says that any of them exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
+    /// The home directory, or `<PREFIX>_HOME`.
+    pub home: PathBuf,
     /// `~/.mayros`, `~/.mayros-rescue`, or `<PREFIX>_STATE_DIR`.
     pub state_dir: PathBuf,
     /// `<state>/mayros.json`, or `<PREFIX>_CONFIG_PATH`.
@@ -90,6 +92,7 @@ impl Paths {
             unit: unit_dir.join(unit_name(brand, profile)),
             unit_dir,
             state_dir,
+            home,
             state_dir_is_chosen,
             config_is_chosen,
         }

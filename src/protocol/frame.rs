@@ -185,7 +185,7 @@ impl<'a> ErrorFrame<'a> {
 
 /// An event, ready to be serialised.
 #[derive(Debug, Serialize)]
-pub struct EventOut<'a, T> {
+pub struct EventOut<'a, T: ?Sized> {
     #[serde(rename = "type")]
     kind: &'static str,
     event: &'static str,
@@ -196,7 +196,7 @@ pub struct EventOut<'a, T> {
     state_version: Option<StateVersion>,
 }
 
-impl<'a, T: Serialize> EventOut<'a, T> {
+impl<'a, T: Serialize + ?Sized> EventOut<'a, T> {
     /// An event to one client: it has no sequence number.
     pub const fn direct(event: &'static str, payload: &'a T) -> Self {
         Self { kind: "event", event, payload, seq: None, state_version: None }
@@ -222,10 +222,7 @@ mod tests {
         let good = r#"{"type":"req","id":"a","method":"health","params":{"x":1}}"#;
         let request = RequestRef::parse(good).unwrap();
         assert_eq!((&*request.id, &*request.method, request.params_text()), ("a", "health", r#"{"x":1}"#));
-        assert_eq!(
-            RequestRef::parse(r#"{"type":"req","id":"a","method":"m"}"#).unwrap().params_text(),
-            "{}"
-        );
+        assert_eq!(RequestRef::parse(r#"{"type":"req","id":"a","method":"m"}"#).unwrap().params_text(), "{}");
         assert!(
             RequestRef::parse(r#"{"type":"req","id":"\u0061","method":"m","traceparent":"t"}"#).is_some()
         );

@@ -15,7 +15,7 @@ pub trait Method {
     /// What is said of parameters that do not fit, where the protocol has words of its own for it.
     const INVALID_PARAMS: Option<&'static str> = None;
     /// What goes in.
-    type Params: Serialize + DeserializeOwned + JsonSchema;
+    type Params: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
     /// What comes out.
     type Output: Serialize + DeserializeOwned + JsonSchema + 'static;
 }

@@ -32,7 +32,12 @@ const HEADER_TIMEOUT: Duration = Duration::from_millis(HANDSHAKE_TIMEOUT_MS);
 const HEADER_LIMIT: usize = 32 * 1024;
 
 /// Serves a connection to its end.
-pub(in crate::gateway) async fn serve(stream: TcpStream, from: SocketAddr, state: Arc<State>, router: Router) {
+pub(in crate::gateway) async fn serve(
+    stream: TcpStream,
+    from: SocketAddr,
+    state: Arc<State>,
+    router: Router,
+) {
     let handshake = Handshake::begin(&state);
     // What it takes to speak HTTP is given back before the connection becomes an idle WebSocket.
     let upgraded = Box::pin(speak_http(stream, from, &state, router)).await;

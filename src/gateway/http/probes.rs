@@ -14,7 +14,7 @@ use crate::auth::peer::Peer;
 use crate::gateway::state::State;
 
 #[derive(Debug, Serialize)]
-struct Live {
+pub(super) struct Live {
     ok: bool,
     status: &'static str,
 }

@@ -13,7 +13,8 @@ pub(super) fn is_wanted<B>(request: &Request<B>) -> bool {
 pub(super) fn answer<B>(request: &Request<B>) -> Response {
     let headers = request.headers();
     if request.method() != Method::GET || request.version() < Version::HTTP_11 {
-        return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")], "Method Not Allowed").into_response();
+        return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")], "Method Not Allowed")
+            .into_response();
     }
     if !has_token(headers, &header::CONNECTION, "upgrade") {
         return (StatusCode::BAD_REQUEST, "Connection must say Upgrade").into_response();
@@ -70,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_bad_one_is_told_why() {
-        let without = |name: &str| request(&GOOD.into_iter().filter(|(have, _)| *have != name).collect::<Vec<_>>());
+        let without =
+            |name: &str| request(&GOOD.into_iter().filter(|(have, _)| *have != name).collect::<Vec<_>>());
         assert!(!is_wanted(&without("Upgrade")));
         let table = [
             ("Connection", StatusCode::BAD_REQUEST),

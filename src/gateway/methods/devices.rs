@@ -13,8 +13,9 @@ use crate::protocol::error::ErrorShape;
 use crate::protocol::event::{Decision, DevicePairResolved, PairDecision};
 use crate::protocol::method::Ignored;
 use crate::protocol::methods::devices::{
-    Approved, DeviceId, DevicePairApprove, DevicePairList, DevicePairReject, DevicePairRemove, DeviceTokenRevoke,
-    DeviceTokenRotate, Devices, Rejected, Removed, RequestId, Revoked, RevokeParams, RotateParams, Rotated,
+    Approved, DeviceId, DevicePairApprove, DevicePairList, DevicePairReject, DevicePairRemove,
+    DeviceTokenRevoke, DeviceTokenRotate, Devices, Rejected, Removed, RequestId, RevokeParams, Revoked,
+    RotateParams, Rotated,
 };
 
 impl Now for DevicePairList {
@@ -51,11 +52,14 @@ impl Later for DevicePairRemove {
 
 impl Later for DeviceTokenRotate {
     async fn handle(state: Arc<State>, _: Caller, params: RotateParams) -> Result<Rotated, ErrorShape> {
-        let fresh = fresh_token().map_err(|error| ErrorShape::unavailable(format!("no random numbers: {error}")))?;
+        let fresh =
+            fresh_token().map_err(|error| ErrorShape::unavailable(format!("no random numbers: {error}")))?;
         let (device_id, role) = (params.device_id.into_string(), params.role.into_string());
-        let scopes = params.scopes.map(|scopes| scopes.into_iter().map(|scope| scope.into_string()).collect());
+        let scopes =
+            params.scopes.map(|scopes| scopes.into_iter().map(|scope| scope.into_string()).collect());
         let now_ms = clock::unix_ms();
-        let token = change(&state, |pairing| pairing.rotate(&device_id, &role, scopes, fresh, now_ms)).await?;
+        let token =
+            change(&state, |pairing| pairing.rotate(&device_id, &role, scopes, fresh, now_ms)).await?;
         Ok(Rotated { device_id, role, token: token.token, scopes: token.scopes, rotated_at_ms: now_ms })
     }
 }

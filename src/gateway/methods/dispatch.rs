@@ -62,7 +62,12 @@ pub(in crate::gateway) fn serve(
 }
 
 /// Puts the answer into the buffer and says where it begins; `None` when it comes later, or never.
-fn answer(text: &str, client: &mut Client, state: &Arc<State>, buffer: &mut Vec<u8>) -> Result<Option<usize>, Close> {
+fn answer(
+    text: &str,
+    client: &mut Client,
+    state: &Arc<State>,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<usize>, Close> {
     let Some(request) = RequestRef::parse(text) else {
         return Ok(not_a_request(text, buffer));
     };
@@ -72,7 +77,8 @@ fn answer(text: &str, client: &mut Client, state: &Arc<State>, buffer: &mut Vec<
         .and_then(|row| match row.serve {
             Serve::Now(run) => {
                 let call = Call { state, caller };
-                let ran = catch_unwind(AssertUnwindSafe(|| run(&call, request.params_text(), &request.id, buffer)));
+                let ran =
+                    catch_unwind(AssertUnwindSafe(|| run(&call, request.params_text(), &request.id, buffer)));
                 ran.unwrap_or_else(|_| Err(panicked(row))).map(Some)
             }
             Serve::Later(run) => {
@@ -105,7 +111,9 @@ fn spawn(row: &'static Row, work: Answer, id: String, client: &Client, state: &A
         let frame = answer.or_else(|error| Frame::text(&ErrorFrame::new(&id, &error)));
         match frame {
             Ok(frame) => outbox.push(frame, Urgency::MustArrive),
-            Err(error) => tracing::error!(target: "ws", "{}: the refusal does not serialise: {error}", row.name),
+            Err(error) => {
+                tracing::error!(target: "ws", "{}: the refusal does not serialise: {error}", row.name)
+            }
         }
         drop(on_the_way);
     };
@@ -210,7 +218,9 @@ mod tests {
 
     #[test]
     fn protocol_4_calls_a_missing_scope_forbidden() {
-        let Err(error) = authorise("status", &caller(Role::Operator, &[], 4)) else { panic!("it must be refused") };
+        let Err(error) = authorise("status", &caller(Role::Operator, &[], 4)) else {
+            panic!("it must be refused")
+        };
         assert_eq!(error.code, ErrorCode::Forbidden);
         assert_eq!(error.details.unwrap()["missingScope"], "operator.read");
     }

@@ -7,7 +7,9 @@ use crate::gateway::socket::Caller;
 use crate::gateway::state::State;
 use crate::host::tail;
 use crate::protocol::error::ErrorShape;
-use crate::protocol::methods::logs::{BYTES_DEFAULT, BYTES_MAX, LIMIT_DEFAULT, LIMIT_MAX, LogsTail, Params, Tail};
+use crate::protocol::methods::logs::{
+    BYTES_DEFAULT, BYTES_MAX, LIMIT_DEFAULT, LIMIT_MAX, LogsTail, Params, Tail,
+};
 
 impl Later for LogsTail {
     async fn handle(state: Arc<State>, _: Caller, params: Params) -> Result<Tail, ErrorShape> {

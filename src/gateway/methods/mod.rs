@@ -139,7 +139,9 @@ fn decode<M: Method>(params: &str) -> Result<M::Params, ErrorShape> {
     serde_json::from_str(params).map_err(|error| {
         let said = match M::INVALID_PARAMS {
             Some(words) => words.to_owned(),
-            None => explain::<M::Params>(&serde_json::from_str(params).unwrap_or_default(), &error.to_string()),
+            None => {
+                explain::<M::Params>(&serde_json::from_str(params).unwrap_or_default(), &error.to_string())
+            }
         };
         ErrorShape::invalid(format!("invalid {} params: {said}", M::NAME))
     })

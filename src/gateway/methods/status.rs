@@ -46,7 +46,10 @@ impl Now for Status {
                 default_agent_id: settings.default_agent().to_owned(),
                 agents: heartbeats.collect(),
             },
-            channel_summary: vec![format!("{WEBCHAT_LABEL}: {}", if settings.webchat { "ready" } else { "disabled" })],
+            channel_summary: vec![format!(
+                "{WEBCHAT_LABEL}: {}",
+                if settings.webchat { "ready" } else { "disabled" }
+            )],
             queued_system_events: state.notes.list(),
             sessions: SessionsOverview {
                 paths,

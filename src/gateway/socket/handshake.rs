@@ -23,7 +23,9 @@ use crate::gateway::state::State;
 use crate::host::clock;
 use crate::protocol::connect::ConnectParams;
 use crate::protocol::error::{ErrorCode, ErrorShape};
-use crate::protocol::event::{Challenge, ConnectChallenge, Decision, DevicePairRequested, DevicePairResolved, Event, PairDecision};
+use crate::protocol::event::{
+    Challenge, ConnectChallenge, Decision, DevicePairRequested, DevicePairResolved, Event, PairDecision,
+};
 use crate::protocol::frame::{ErrorFrame, EventOut, Request, RequestRef};
 use crate::protocol::hello::{Hello, HelloError, PROTOCOL, is_hello};
 use crate::protocol::validation::explain;
@@ -63,7 +65,8 @@ pub(super) async fn perform(
         Ok(params) => params,
         Err(error) => {
             let value: Value = serde_json::from_str(request.params_text()).unwrap_or_default();
-            let message = format!("invalid connect params: {}", explain::<ConnectParams>(&value, &error.to_string()));
+            let message =
+                format!("invalid connect params: {}", explain::<ConnectParams>(&value, &error.to_string()));
             return Err(refuse(wire, &request.id, &ErrorShape::invalid(message), 1008).await);
         }
     };
@@ -206,9 +209,10 @@ async fn pair(
 
 /// A page in a browser is approved without asking only if it is one of ours (protocol notes §1.11).
 fn from_a_page(headers: &HeaderMap, admitted: &Admitted) -> bool {
-    let ours = admitted.device.as_ref().is_some_and(|asking| {
-        asking.client_mode == "webchat" || asking.client_id.ends_with("-control-ui")
-    });
+    let ours = admitted
+        .device
+        .as_ref()
+        .is_some_and(|asking| asking.client_mode == "webchat" || asking.client_id.ends_with("-control-ui"));
     headers.contains_key("origin") && !ours
 }
 
@@ -219,7 +223,8 @@ async fn grant(
     request_id: Option<String>,
     now_ms: u64,
 ) -> Result<Token, ErrorShape> {
-    let fresh = fresh_token().map_err(|error| ErrorShape::unavailable(format!("no random numbers: {error}")))?;
+    let fresh =
+        fresh_token().map_err(|error| ErrorShape::unavailable(format!("no random numbers: {error}")))?;
     let silent = request_id.clone();
     let changed = state
         .devices

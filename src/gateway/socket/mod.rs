@@ -137,7 +137,10 @@ async fn next(wire: &mut Wire, client: &Client) -> Next {
                 Poll::Ready(Err(error)) => return Poll::Ready(Next::Failed(error)),
                 Poll::Pending => {
                     // Only the wish to close is looked for while the client does not read.
-                    return client.outbox().closing().map_or(Poll::Pending, |close| Poll::Ready(Next::Close(close)));
+                    return client
+                        .outbox()
+                        .closing()
+                        .map_or(Poll::Pending, |close| Poll::Ready(Next::Close(close)));
                 }
             }
             let close = client.take_frames(wire.pending_mut(), BATCH);

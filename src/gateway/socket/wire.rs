@@ -57,7 +57,8 @@ impl Wire {
     /// Takes over a stream that has been upgraded. `early` is what was read beyond the request; `allowance` is how
     /// much may be read until [`Wire::trust`].
     pub(super) fn new(stream: TcpStream, early: &Bytes, max_message: usize, allowance: usize) -> Self {
-        let context = WebSocketContext::from_partially_read(early.to_vec(), Role::Server, Some(config(max_message)));
+        let context =
+            WebSocketContext::from_partially_read(early.to_vec(), Role::Server, Some(config(max_message)));
         Self {
             stream,
             context,
@@ -125,7 +126,8 @@ impl Wire {
             if !self.control_due {
                 return Poll::Ready(Ok(()));
             }
-            match self.context.flush(&mut Half { stream: &self.stream, blocked: false, allowance: &mut None }) {
+            match self.context.flush(&mut Half { stream: &self.stream, blocked: false, allowance: &mut None })
+            {
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     std::task::ready!(self.stream.poll_write_ready(cx))?;
                 }
@@ -227,7 +229,9 @@ fn received(error: &Error) -> Received {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => Received::TooLarge,
         Error::Io(error) if error.kind() == io::ErrorKind::QuotaExceeded => Received::TooMuchTooSoon,
-        Error::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)
+        Error::Protocol(
+            tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+        )
         | Error::Io(_)
         | Error::ConnectionClosed
         | Error::AlreadyClosed => Received::Closed,

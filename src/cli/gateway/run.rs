@@ -1,0 +1,160 @@
+//! `gateway [run]`: the gateway in the foreground.
+
+use std::io::IsTerminal;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::ui::Ui;
+use crate::config::section::{AuthMode, Bind};
+use crate::exit::ExitCode;
+use crate::gateway::{self, Flags, Notice, Options, Prepared, Refusal};
+use crate::secret::Secret;
+
+/// Flags of `gateway` and `gateway run` alike.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[group(skip)]
+pub(in crate::cli) struct Args {
+    /// Port to listen on (else the environment, the configuration, 18789)
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Addresses to listen on
+    #[arg(long, value_enum, value_name = "MODE")]
+    bind: Option<BindArg>,
+    /// How clients prove that they may connect
+    #[arg(long, value_enum, value_name = "MODE")]
+    auth: Option<AuthArg>,
+    /// Token for this run. Others on this machine can see it in the process list: prefer the configuration
+    #[arg(long, value_name = "TOKEN", hide_default_value = true)]
+    token: Option<String>,
+    /// Password for this run. Others on this machine can see it in the process list: prefer the configuration
+    #[arg(long, value_name = "PASSWORD")]
+    password: Option<String>,
+    /// Run without a configuration and write none; a token is made for this run
+    #[arg(long)]
+    allow_unconfigured: bool,
+    /// Debug records too, on standard output and in the log
+    #[arg(long)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum BindArg {
+    /// This machine only
+    Loopback,
+    /// Every network the machine is in
+    Lan,
+    /// The machine's Tailscale address
+    Tailnet,
+    /// Loopback, or the network where that is not possible
+    Auto,
+    /// `gateway.customBindHost`
+    Custom,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AuthArg {
+    /// Nothing is asked for
+    None,
+    /// The gateway's token
+    Token,
+    /// The gateway's password
+    Password,
+    /// A proxy in front says who it is
+    TrustedProxy,
+}
+
+impl Args {
+    /// These flags, and where they say nothing, those given before the subcommand.
+    pub(super) fn or(self, outer: Self) -> Self {
+        Self {
+            port: self.port.or(outer.port),
+            bind: self.bind.or(outer.bind),
+            auth: self.auth.or(outer.auth),
+            token: self.token.or(outer.token),
+            password: self.password.or(outer.password),
+            allow_unconfigured: self.allow_unconfigured || outer.allow_unconfigured,
+            verbose: self.verbose || outer.verbose,
+        }
+    }
+
+    fn options(&self) -> Options {
+        let secret = |text: &Option<String>| text.as_deref().and_then(Secret::new);
+        Options {
+            port: self.port,
+            bind: self.bind.map(|bind| match bind {
+                BindArg::Loopback => Bind::Loopback,
+                BindArg::Lan => Bind::Lan,
+                BindArg::Tailnet => Bind::Tailnet,
+                BindArg::Auto => Bind::Auto,
+                BindArg::Custom => Bind::Custom,
+            }),
+            credentials: Flags {
+                mode: self.auth.map(|mode| match mode {
+                    AuthArg::None => AuthMode::None,
+                    AuthArg::Token => AuthMode::Token,
+                    AuthArg::Password => AuthMode::Password,
+                    AuthArg::TrustedProxy => AuthMode::TrustedProxy,
+                }),
+                token: secret(&self.token),
+                password: secret(&self.password),
+            },
+            allow_unconfigured: self.allow_unconfigured,
+            verbose: self.verbose,
+        }
+    }
+}
+
+pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    let instance = context.instance.clone();
+    let refused = |refusal| refusal_error(refusal, &context.instance.command());
+    let prepared = Prepared::new(instance, context.env.clone(), args.options()).map_err(refused)?;
+    for notice in &prepared.notices {
+        tell(notice, &prepared, context, ui);
+    }
+    gateway::run(prepared).map_err(refused)
+}
+
+fn tell(notice: &Notice, prepared: &Prepared, context: &Context, ui: &mut Ui) {
+    let command = context.instance.command();
+    match notice {
+        Notice::FirstRun { config } => {
+            ui.note(&format!("First run: wrote {} (mode local, a new token).", config.display()));
+            let (url, token) = prepared.dashboard();
+            // The link that signs in holds the token: it is for a person at a terminal, not for a file or a journal.
+            match token.filter(|_| std::io::stderr().is_terminal()) {
+                Some(token) => ui.note(&format!("Dashboard URL: {url}#token={token}")),
+                None => ui.note(&format!("Dashboard URL: {url} (the link that signs you in: {command} dashboard)")),
+            }
+        }
+        Notice::TokenSaved => ui.note(
+            "Gateway auth token was missing. Generated a new token and saved it to config (gateway.auth.token).",
+        ),
+        Notice::TokenForThisRun => ui.note(
+            "Gateway auth token was missing. Generated a runtime token for this startup without changing config; \
+             restart will generate a different token.",
+        ),
+        Notice::Unprotected => ui.warning(
+            "Gateway auth mode=none explicitly configured; all gateway connections are unauthenticated.",
+        ),
+        Notice::NoTailnet => {
+            ui.warning("gateway.bind=tailnet, but this machine has no tailnet address; listening on loopback");
+        }
+    }
+}
+
+fn refusal_error(refusal: Refusal, command: &str) -> CliError {
+    let (code, hints, details) = (refusal.code(), refusal.hints(command), refusal.details());
+    let mut error = CliError::new(code, refusal.to_string()).details(details);
+    for hint in hints {
+        error = error.hint(hint);
+    }
+    match refusal {
+        Refusal::Bind { source, .. } | Refusal::Files { source, .. } | Refusal::Runtime(source) => {
+            error.cause(source)
+        }
+        Refusal::Write(source) => error.cause(source),
+        _ => error,
+    }
+}
