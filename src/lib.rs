@@ -12,6 +12,7 @@
 //! | 6 | [`gateway`] | the always-on process | the terminal |
 //! | 5 | [`auth`] | who may connect, as what | sockets, methods |
 //! | 4 | [`bus`] | publish to every client, with sequence numbers and bounds | who connects, and why |
+//! | 4 | [`client`] | a connection to a gateway, from outside | where its address came from |
 //! | 4 | [`config`] | the configuration file: read, check, edit, compare | who uses a setting |
 //! | 3 | [`host`] | the machine: files, processes, ports, clock | what it is used for |
 //! | 2 | [`protocol`] | words: frames, methods, events | sockets, policy |
@@ -36,6 +37,7 @@ pub mod protocol;
 pub mod host;
 
 pub mod bus;
+pub mod client;
 pub mod config;
 
 pub mod auth;

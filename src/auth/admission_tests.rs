@@ -51,7 +51,7 @@ fn decide_with(
     admit(params, at, rules, limiters, &Pairing::default())
 }
 
-fn refusal(params: &ConnectParams, rules: &Rules, headers: &[(&str, &str)]) -> (String, Value, u16) {
+fn refused(params: &ConnectParams, rules: &Rules, headers: &[(&str, &str)]) -> (String, Value, u16) {
     let refused = decide(params, rules, headers).unwrap_err();
     let details = refused.error.details.unwrap_or_default();
     (refused.error.message, details, refused.close)
@@ -70,19 +70,19 @@ fn the_right_token_lets_a_program_in_without_a_device() {
 #[test]
 fn a_protocol_nobody_speaks_closes_1002() {
     let old = params(|value| (value["minProtocol"], value["maxProtocol"]) = (json!(1), json!(2)));
-    let (message, details, close) = refusal(&old, &rules(), &[]);
+    let (message, details, close) = refused(&old, &rules(), &[]);
     assert_eq!(
         (message.as_str(), &details["expectedProtocol"], close),
         ("protocol mismatch", &json!(3), 1002)
     );
     let future = params(|value| (value["minProtocol"], value["maxProtocol"]) = (json!(5), json!(6)));
-    assert_eq!(refusal(&future, &rules(), &[]).1["expectedProtocol"], json!(4));
+    assert_eq!(refused(&future, &rules(), &[]).1["expectedProtocol"], json!(4));
 }
 
 #[test]
 fn a_role_nobody_has_is_refused_before_the_token_is_looked_at() {
     let params = params(|value| (value["role"], value["auth"]) = (json!("king"), json!({})));
-    assert_eq!(refusal(&params, &rules(), &[]), ("invalid role".to_owned(), Value::Null, 1008));
+    assert_eq!(refused(&params, &rules(), &[]), ("invalid role".to_owned(), Value::Null, 1008));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn wrong_and_missing_credentials_say_what_and_for_whom() {
         ),
     ];
     for (params, rules, message, details) in table {
-        assert_eq!(refusal(&params, &rules, &[]), (message.to_owned(), details, 1008));
+        assert_eq!(refused(&params, &rules, &[]), (message.to_owned(), details, 1008));
     }
     assert!(decide(&program(json!({ "password": "pw" })), &password, &[]).is_ok());
 }
@@ -145,10 +145,10 @@ fn a_control_ui_needs_an_origin_and_a_device() {
     let ui = params(|value| {
         (value["client"]["id"], value["client"]["mode"]) = (json!("openclaw-control-ui"), json!("webchat"));
     });
-    let (message, _, close) = refusal(&ui, &rules(), &[]);
+    let (message, _, close) = refused(&ui, &rules(), &[]);
     assert!(message.starts_with("origin not allowed") && close == 1008, "{message}");
     let local = [("origin", "http://localhost:18789")];
-    let (message, details, _) = refusal(&ui, &rules(), &local);
+    let (message, details, _) = refused(&ui, &rules(), &local);
     assert!(message.starts_with("control ui requires device identity"), "{message}");
     assert_eq!(details["code"], json!("CONTROL_UI_DEVICE_IDENTITY_REQUIRED"));
     let insecure = Rules { ui: UiRules { allow_insecure_auth: true, ..UiRules::default() }, ..rules() };
@@ -157,12 +157,12 @@ fn a_control_ui_needs_an_origin_and_a_device() {
         (value["client"]["id"], value["client"]["mode"]) = (json!("openclaw-control-ui"), json!("webchat"));
         value["auth"]["token"] = json!("wrong");
     });
-    assert!(refusal(&wrong, &insecure, &local).0.starts_with("unauthorized: gateway token mismatch"));
+    assert!(refused(&wrong, &insecure, &local).0.starts_with("unauthorized: gateway token mismatch"));
 }
 
 #[test]
 fn a_page_of_another_site_may_not_connect_whatever_client_it_says_it_is() {
-    let (message, _, _) = refusal(&params(|_| {}), &rules(), &[("origin", "https://evil.example")]);
+    let (message, _, _) = refused(&params(|_| {}), &rules(), &[("origin", "https://evil.example")]);
     assert!(message.starts_with("origin not allowed"), "{message}");
 }
 
@@ -185,7 +185,7 @@ fn a_broken_proof_is_refused_with_its_reason() {
             json!({ "id": "00", "publicKey": "AAAA", "signature": "AA", "signedAt": NOW, "nonce": "nonce" });
     });
     let details = json!({ "code": "DEVICE_AUTH_INVALID", "reason": "device-id-mismatch" });
-    assert_eq!(refusal(&params, &rules(), &[]), ("device identity mismatch".to_owned(), details, 1008));
+    assert_eq!(refused(&params, &rules(), &[]), ("device identity mismatch".to_owned(), details, 1008));
 }
 
 #[test]

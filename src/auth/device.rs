@@ -1,12 +1,11 @@
 //! Whether a device holds the key it claims (protocol notes §1.9).
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, VerifyingKey};
-use sha2::{Digest, Sha256};
 
 use crate::protocol::connect::{ConnectParams, DeviceProof};
-use crate::protocol::device::{SIGNATURE_SKEW_MS, Signed, scopes_text};
+use crate::protocol::device::{
+    SIGNATURE_SKEW_MS, Signed, base64url, device_id, from_base64, public_key, scopes_text,
+};
 
 /// Why a device's proof was refused. The words are the protocol's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +63,8 @@ pub fn verify(
     nonce: &str,
     now_ms: u64,
 ) -> Result<Device, DeviceRefusal> {
-    let raw = public_key_bytes(&proof.public_key).ok_or(DeviceRefusal::IdMismatch)?;
-    if hex(&Sha256::digest(raw)) != *proof.id {
+    let raw = public_key(&proof.public_key).ok_or(DeviceRefusal::IdMismatch)?;
+    if device_id(&raw) != *proof.id {
         return Err(DeviceRefusal::IdMismatch);
     }
     if now_ms.abs_diff(proof.signed_at) > SIGNATURE_SKEW_MS {
@@ -78,14 +77,14 @@ pub fn verify(
         return Err(DeviceRefusal::NonceMismatch);
     }
     let key = VerifyingKey::from_bytes(&raw).map_err(|_| DeviceRefusal::Signature)?;
-    let signature = decode(&proof.signature)
+    let signature = from_base64(&proof.signature)
         .and_then(|bytes| Signature::from_slice(&bytes).ok())
         .ok_or(DeviceRefusal::Signature)?;
     let scopes = scopes_text(params);
     let signed = signed(params, proof, role, &scopes);
     let fits = |text: String| key.verify_strict(text.as_bytes(), &signature).is_ok();
     if fits(signed.v3()) || fits(signed.v2()) {
-        Ok(Device { id: proof.id.to_string(), public_key: URL_SAFE_NO_PAD.encode(raw) })
+        Ok(Device { id: proof.id.to_string(), public_key: base64url(&raw) })
     } else {
         Err(DeviceRefusal::Signature)
     }
@@ -113,31 +112,6 @@ fn signed<'a>(
     }
 }
 
-/// The DER around an Ed25519 public key (RFC 8410 §4).
-const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-
-/// The raw key: base64url of 32 bytes, or PEM text of a SubjectPublicKeyInfo.
-fn public_key_bytes(text: &str) -> Option<[u8; 32]> {
-    let bytes = if text.contains("-----BEGIN") {
-        let body: String = text.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
-        STANDARD.decode(body).ok()?.strip_prefix(&SPKI_PREFIX)?.to_vec()
-    } else {
-        decode(text)?
-    };
-    bytes.try_into().ok()
-}
-
-/// base64url as the protocol says, or base64 as some clients write it; padding or not.
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim().trim_end_matches('=');
-    URL_SAFE_NO_PAD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).ok()
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use ed25519_dalek::{Signer, SigningKey};
@@ -161,9 +135,9 @@ mod tests {
 
     fn proof(text: &str, key: &SigningKey) -> DeviceProof {
         let raw = key.verifying_key().to_bytes();
-        let signature = URL_SAFE_NO_PAD.encode(key.sign(text.as_bytes()).to_bytes());
+        let signature = base64url(&key.sign(text.as_bytes()).to_bytes());
         serde_json::from_value(json!({
-            "id": hex(&Sha256::digest(raw)), "publicKey": URL_SAFE_NO_PAD.encode(raw),
+            "id": device_id(&raw), "publicKey": base64url(&raw),
             "signature": signature, "signedAt": NOW, "nonce": NONCE,
         }))
         .unwrap()
@@ -174,7 +148,7 @@ mod tests {
     }
 
     fn good_text(version: &str) -> String {
-        let id = hex(&Sha256::digest(key().verifying_key().to_bytes()));
+        let id = device_id(&key().verifying_key().to_bytes());
         let fields = format!("{id}|cli|cli|operator|operator.read,operator.admin|{NOW}|secret|{NONCE}");
         if version == "v3" { format!("v3|{fields}|linux|") } else { format!("v2|{fields}") }
     }
@@ -211,16 +185,6 @@ mod tests {
         .unwrap();
         assert!(verify(&params, &proof, "operator", NONCE, NOW).is_ok());
         assert_eq!(verify(&params, &proof, "node", NONCE, NOW), Err(DeviceRefusal::Signature));
-    }
-
-    #[test]
-    fn a_key_in_pem_is_the_same_key() {
-        let raw = key().verifying_key().to_bytes();
-        let der = [&SPKI_PREFIX[..], &raw].concat();
-        let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der));
-        assert_eq!(public_key_bytes(&pem), Some(raw));
-        assert_eq!(public_key_bytes(&STANDARD.encode(raw)), Some(raw));
-        assert_eq!(public_key_bytes("short"), None);
     }
 
     #[test]

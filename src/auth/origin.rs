@@ -30,7 +30,7 @@ pub fn allowed(rules: &UiRules, origin: Option<&str>, host: Option<&str>) -> boo
         return true;
     }
     let bare = origin_host.host().trim_start_matches('[').trim_end_matches(']');
-    is_loopback_name(bare) && is_loopback_name(super::peer::host_name(&host))
+    is_loopback_name(bare) && is_loopback_name(super::peer::name_in_host(&host))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Peer {
         let client = if trusted { client_behind(headers, proxies) } else { Some(socket) };
         // A trusted proxy that adds no header is itself the client.
         let client = if trusted && !forwarded { Some(socket) } else { client };
-        let host_is_local = header(headers, "host").is_some_and(|host| is_local_host(host_name(host)));
+        let host_is_local = header(headers, "host").is_some_and(|host| is_local_host(name_in_host(host)));
         let local = client.is_some_and(|client| client.to_canonical().is_loopback())
             && host_is_local
             && (!forwarded || trusted);
@@ -57,7 +57,7 @@ impl Peer {
 /// The right-most hop that is no trusted proxy: what is left of it, anybody can write.
 fn client_behind(headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
     if let Some(hops) = header(headers, "x-forwarded-for") {
-        let hops = hops.rsplit(',').map(|hop| host_name(hop.trim()).parse::<IpAddr>().ok());
+        let hops = hops.rsplit(',').map(|hop| name_in_host(hop.trim()).parse::<IpAddr>().ok());
         return hops.flatten().find(|hop| !proxies.trust(*hop));
     }
     let real = header(headers, "x-real-ip").filter(|_| proxies.allow_real_ip)?;
@@ -70,7 +70,7 @@ pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// The name in `name:port`, `[v6]:port`, `name` or `v6`.
-pub fn host_name(host: &str) -> &str {
+pub fn name_in_host(host: &str) -> &str {
     let host = host.trim();
     if let Some(rest) = host.strip_prefix('[') {
         return rest.split(']').next().unwrap_or_default();
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn host_names_are_read_with_and_without_port() {
         for (host, name) in [("a:1", "a"), ("[::1]:2", "::1"), ("::1", "::1"), ("a", "a"), (" a ", "a")] {
-            assert_eq!(host_name(host), name);
+            assert_eq!(name_in_host(host), name);
         }
     }
 }

@@ -177,7 +177,7 @@ mod tests {
     async fn a_change_that_cannot_be_saved_does_not_count() {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("devices");
-        std::fs::write(&dir, "a file where a directory must be").unwrap();
+        fs::write_atomic(&dir, b"a file where a directory must be", fs::PRIVATE).unwrap();
         let (tasks, _ended) = Tasks::new();
         let store = DeviceStore { dir: Some(dir), ..DeviceStore::load(None).unwrap() };
         let changed = store
@@ -190,7 +190,8 @@ mod tests {
     #[test]
     fn a_damaged_file_is_named_and_not_quoted() {
         let home = tempfile::tempdir().unwrap();
-        std::fs::write(home.path().join(PAIRED), "{\"d1\": {\"token\": \"hunter2\"").unwrap();
+        let damaged = b"{\"d1\": {\"token\": \"hunter2\"";
+        fs::write_atomic(&home.path().join(PAIRED), damaged, fs::PRIVATE).unwrap();
         let error = DeviceStore::load(Some(home.path().to_owned())).unwrap_err().to_string();
         assert!(error.contains("paired.json: damaged at line 1"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");

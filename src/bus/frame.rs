@@ -28,7 +28,7 @@ impl Frame {
         buffer.resize(base + HEADER_ROOM, 0);
         serde_json::to_writer(&mut *buffer, value)?;
         let payload = base + HEADER_ROOM;
-        let (header, len) = header(buffer.len() - payload);
+        let (header, len) = text_header(buffer.len() - payload);
         let start = payload - len;
         buffer[start..payload].copy_from_slice(&header[..len]);
         Ok(start)
@@ -67,7 +67,7 @@ pub(super) fn payload(frame: &[u8]) -> &[u8] {
 }
 
 /// The header of a final, unmasked text frame: FIN and opcode 1, then the length in 1, 3 or 9 bytes.
-fn header(payload: usize) -> ([u8; HEADER_ROOM], usize) {
+fn text_header(payload: usize) -> ([u8; HEADER_ROOM], usize) {
     let mut header = [0; HEADER_ROOM];
     header[0] = 0x81;
     let len = match payload {

@@ -49,7 +49,7 @@ impl HealthCache {
 }
 
 /// Looks at everything and says how it is.
-pub fn snapshot(settings: &Settings, state_dir: &Path) -> HealthSnapshot {
+pub fn look(settings: &Settings, state_dir: &Path) -> HealthSnapshot {
     let (begun, ts) = (Instant::now(), clock::unix_ms());
     let linked = settings.webchat;
     let channel = ChannelHealth {

@@ -227,7 +227,7 @@ impl Live {
 
     fn tell_health(&self) {
         let state = &self.state;
-        let snapshot = health::snapshot(&state.settings.load(), &state.instance.paths.state_dir);
+        let snapshot = health::look(&state.settings.load(), &state.instance.paths.state_dir);
         state.bus.health_changed();
         let told = state.health.put(&snapshot).and_then(|raw| state.bus.publish::<Health>(&*raw));
         if let Err(error) = told {

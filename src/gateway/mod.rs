@@ -24,7 +24,6 @@ mod throttle;
 mod wishes;
 
 pub use credentials::Flags;
-pub use http::Ready;
 pub use methods::{METHODS, Row};
 pub use prepare::{Holder, Notice, Options, Prepared};
 pub use refusal::Refusal;

@@ -118,9 +118,9 @@ impl Prepared {
                 ensure_token(&source).map_err(|error| Refusal::Write(error.into()))?;
                 notices.push(Notice::TokenSaved);
                 (loaded, config) = checked(source.load())?;
-                resolve(&config).map_err(|lacking| refused(lacking, &instance))?
+                resolve(&config).map_err(|lacking| lacking_refusal(lacking, &instance))?
             }
-            other => other.map_err(|lacking| refused(lacking, &instance))?,
+            other => other.map_err(|lacking| lacking_refusal(lacking, &instance))?,
         };
         if !credentials.protects() {
             notices.push(Notice::Unprotected);
@@ -168,7 +168,7 @@ fn checked(mut loaded: Loaded) -> Result<(Loaded, Config), Refusal> {
     Ok((loaded, config))
 }
 
-fn refused(lacking: Lacking, instance: &Instance) -> Refusal {
+fn lacking_refusal(lacking: Lacking, instance: &Instance) -> Refusal {
     match lacking {
         Lacking::Password => Refusal::NoPassword { brand: instance.brand },
         Lacking::ProxyRules => Refusal::NoProxyRules,

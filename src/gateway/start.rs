@@ -54,18 +54,18 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn run(prepared: Prepared) -> Result<ExitCode, Refusal> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Refusal::Runtime)?;
-    let done = runtime.block_on(serve(prepared));
+    let done = runtime.block_on(live_and_stop(prepared));
     // Whatever still blocks a thread now was given its time.
     runtime.shutdown_timeout(Duration::from_millis(100));
     done
 }
 
-async fn serve(prepared: Prepared) -> Result<ExitCode, Refusal> {
+async fn live_and_stop(prepared: Prepared) -> Result<ExitCode, Refusal> {
     let supervised = ["NOTIFY_SOCKET", "INVOCATION_ID"].iter().any(|name| prepared.env.os(name).is_some());
     let deadline = Instant::now() + if supervised { PATIENCE } else { Duration::ZERO };
     let mut signals = Signals::listen().map_err(Refusal::Runtime)?;
     let mut lock = take_lock(&prepared, deadline).await?;
-    let listeners = bind(&prepared, deadline).await?;
+    let listeners = claim_port(&prepared, deadline).await?;
     let notify = Notify::new(&prepared.env);
     machine::raise_file_limit();
 
@@ -113,7 +113,7 @@ async fn take_lock(prepared: &Prepared, deadline: Instant) -> Result<Lock, Refus
     }
 }
 
-async fn bind(prepared: &Prepared, deadline: Instant) -> Result<Vec<TcpListener>, Refusal> {
+async fn claim_port(prepared: &Prepared, deadline: Instant) -> Result<Vec<TcpListener>, Refusal> {
     let (addresses, port) = (&prepared.addresses, prepared.port);
     let url = match addresses.first() {
         Some(address) => listen::url(SocketAddr::from((*address, port))),
@@ -185,7 +185,7 @@ fn state(prepared: &Prepared, listeners: &[TcpListener], tasks: Tasks) -> Result
     let settings = Settings::new(&prepared.config, &prepared.credentials, prepared.loaded.hash.clone());
     let devices = DeviceStore::load((!prepared.ad_hoc).then(|| instance.paths.devices.clone()))?;
     let health = HealthCache::new();
-    if let Err(error) = health.put(&health::snapshot(&settings, &instance.paths.state_dir)) {
+    if let Err(error) = health.put(&health::look(&settings, &instance.paths.state_dir)) {
         tracing::error!(target: "gateway", "the health snapshot does not serialise: {error}");
     }
     let invocation_id = prepared.env.text("INVOCATION_ID").map(str::to_owned);

@@ -56,10 +56,14 @@ fn whole_lines(bytes: &[u8], first_is_cut: bool) -> (Vec<String>, u64) {
 mod tests {
     use super::*;
 
+    fn write(path: &Path, content: &str) {
+        crate::host::fs::write_atomic(path, content.as_bytes(), 0o600).unwrap();
+    }
+
     fn file(content: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        std::fs::write(&path, content).unwrap();
+        write(&path, content);
         (dir, path)
     }
 
@@ -69,7 +73,7 @@ mod tests {
         let first = read(&path, None, 10, 1000).unwrap();
         assert_eq!(first.lines, ["one", "two"]);
         assert_eq!((first.cursor, first.size, first.truncated, first.reset), (8, 11, false, false));
-        std::fs::write(&path, "one\ntwo\nthree\n").unwrap();
+        write(&path, "one\ntwo\nthree\n");
         let second = read(&path, Some(first.cursor), 10, 1000).unwrap();
         assert_eq!(second.lines, ["three"]);
         assert_eq!(read(&path, Some(second.cursor), 10, 1000).unwrap().lines, [""; 0]);

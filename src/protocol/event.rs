@@ -45,7 +45,7 @@ pub struct EventRow {
     pub payload: fn(&mut SchemaGenerator) -> Schema,
 }
 
-const fn row<E: Event>() -> EventRow {
+const fn event_row<E: Event>() -> EventRow {
     EventRow {
         name: E::NAME,
         audience: E::AUDIENCE,
@@ -57,14 +57,14 @@ const fn row<E: Event>() -> EventRow {
 
 /// Every event, in the order clients are told them.
 pub const EVENTS: &[EventRow] = &[
-    row::<ConnectChallenge>(),
-    row::<Presence>(),
-    row::<Tick>(),
-    row::<Shutdown>(),
-    row::<Health>(),
-    row::<Heartbeat>(),
-    row::<DevicePairRequested>(),
-    row::<DevicePairResolved>(),
+    event_row::<ConnectChallenge>(),
+    event_row::<Presence>(),
+    event_row::<Tick>(),
+    event_row::<Shutdown>(),
+    event_row::<Health>(),
+    event_row::<Heartbeat>(),
+    event_row::<DevicePairRequested>(),
+    event_row::<DevicePairResolved>(),
 ];
 
 /// The first frame of a connection: a nonce to sign (§1.2).

@@ -12,6 +12,7 @@ pub mod hello;
 pub mod method;
 pub mod methods;
 pub mod presence;
+pub mod probe;
 pub mod scope;
 pub mod snapshot;
 pub mod text;

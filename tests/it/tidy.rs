@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["instance"],
     &["protocol"],
     &["host"],
-    &["bus", "config"],
+    &["bus", "client", "config"],
     &["auth"],
     &["gateway"],
     &["cli"],

@@ -114,7 +114,7 @@ impl hyper::service::Service<Request<Incoming>> for Door {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         if upgrade::is_wanted(&request) {
-            let response = upgrade::answer(&request);
+            let response = upgrade::switch_protocols(&request);
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 // It is set once: a connection that was upgraded has no further request.
                 let _ = self.wanted.set(std::mem::take(request.headers_mut()));

@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::state::State;
-pub use probes::Ready;
 
 /// The routes. A WebSocket upgrade never gets here: it is welcome on any path (protocol notes §1.1).
 pub fn router(state: Arc<State>) -> Router {

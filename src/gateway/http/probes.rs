@@ -8,10 +8,11 @@ use axum::Json;
 use axum::extract::{Extension, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::auth::peer::Peer;
 use crate::gateway::state::State;
+use crate::protocol::probe::Ready;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Live {
@@ -21,29 +22,6 @@ pub(super) struct Live {
 
 pub(super) async fn live() -> Json<Live> {
     Json(Live { ok: true, status: "live" })
-}
-
-/// What `/readyz` says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Ready {
-    /// Whether it can serve.
-    pub ready: bool,
-    /// What fails.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failing: Option<Vec<String>>,
-    /// Milliseconds since it began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uptime_ms: Option<u64>,
-    /// The process: proves which one answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pid: Option<u32>,
-    /// systemd's name for this run of the service.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub invocation_id: Option<String>,
-    /// The program's version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
 }
 
 /// Details are for callers on this machine.

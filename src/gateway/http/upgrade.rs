@@ -10,7 +10,7 @@ pub(super) fn is_wanted<B>(request: &Request<B>) -> bool {
 }
 
 /// The answer to a request that asks for a WebSocket: 101, or what is wrong with it.
-pub(super) fn answer<B>(request: &Request<B>) -> Response {
+pub(super) fn switch_protocols<B>(request: &Request<B>) -> Response {
     let headers = request.headers();
     if request.method() != Method::GET || request.version() < Version::HTTP_11 {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")], "Method Not Allowed")
@@ -64,7 +64,7 @@ mod tests {
     fn a_good_request_is_accepted() {
         let request = request(&GOOD);
         assert!(is_wanted(&request));
-        let response = answer(&request);
+        let response = switch_protocols(&request);
         assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
         assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
@@ -80,7 +80,7 @@ mod tests {
             ("Sec-WebSocket-Key", StatusCode::BAD_REQUEST),
         ];
         for (missing, status) in table {
-            assert_eq!(answer(&without(missing)).status(), status, "{missing}");
+            assert_eq!(switch_protocols(&without(missing)).status(), status, "{missing}");
         }
     }
 }

@@ -16,12 +16,12 @@ use crate::protocol::methods::config::{ConfigGet, ConfigSchema, ConfigSnapshot, 
 impl Later for ConfigGet {
     async fn handle(state: Arc<State>, _: Caller, _: Ignored) -> Result<ConfigSnapshot, ErrorShape> {
         let (source, brand) = (state.source.clone(), state.instance.brand);
-        let looked = state.tasks.blocking(move || snapshot(source.load(), brand)).await;
+        let looked = state.tasks.blocking(move || shown(source.load(), brand)).await;
         looked.ok_or_else(|| ErrorShape::unavailable("the gateway is stopping"))
     }
 }
 
-fn snapshot(mut loaded: Loaded, brand: Brand) -> ConfigSnapshot {
+fn shown(mut loaded: Loaded, brand: Brand) -> ConfigSnapshot {
     let mut config = with_defaults(&loaded.resolved);
     redact(&mut loaded.parsed, brand);
     redact(&mut loaded.resolved, brand);

@@ -69,7 +69,7 @@ fn answer(
     buffer: &mut Vec<u8>,
 ) -> Result<Option<usize>, Close> {
     let Some(request) = RequestRef::parse(text) else {
-        return Ok(not_a_request(text, buffer));
+        return Ok(answer_non_request(text, buffer));
     };
     let caller = client.caller();
     let done = authorise(&request.method, caller)
@@ -97,7 +97,7 @@ fn answer(
         Ok(start) => Ok(start),
         Err(error) => {
             buffer.clear();
-            Ok(refusal(&request.id, &error, buffer))
+            Ok(refuse_in(&request.id, &error, buffer))
         }
     }
 }
@@ -121,17 +121,17 @@ fn spawn(row: &'static Row, work: Answer, id: String, client: &Client, state: &A
 }
 
 /// JSON that is no request is answered; what is no JSON is ignored (protocol notes §2.2).
-fn not_a_request(text: &str, buffer: &mut Vec<u8>) -> Option<usize> {
+fn answer_non_request(text: &str, buffer: &mut Vec<u8>) -> Option<usize> {
     let Ok(value) = serde_json::from_str::<Value>(text) else {
         tracing::debug!(target: "ws", "ignored a text that is no JSON");
         return None;
     };
     let id = value.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()).unwrap_or("invalid");
     let message = format!("invalid request frame: {}", explain::<Request>(&value, ""));
-    refusal(id, &ErrorShape::invalid(message), buffer)
+    refuse_in(id, &ErrorShape::invalid(message), buffer)
 }
 
-fn refusal(id: &str, error: &ErrorShape, buffer: &mut Vec<u8>) -> Option<usize> {
+fn refuse_in(id: &str, error: &ErrorShape, buffer: &mut Vec<u8>) -> Option<usize> {
     match Frame::append(&ErrorFrame::new(id, error), buffer) {
         Ok(start) => Some(start),
         Err(error) => {

@@ -11,6 +11,6 @@ impl Now for Health {
         if params.probe == Some(true) {
             call.state.wishes.make(Wish::Health);
         }
-        Ok(health::snapshot(&call.state.settings.load(), &call.state.instance.paths.state_dir))
+        Ok(health::look(&call.state.settings.load(), &call.state.instance.paths.state_dir))
     }
 }

@@ -98,7 +98,7 @@ trait Later: Method {
     ) -> impl Future<Output = Result<Self::Output, ErrorShape>> + Send;
 }
 
-const fn row<M: Method>(serve: Serve) -> Row {
+const fn method_row<M: Method>(serve: Serve) -> Row {
     Row {
         name: M::NAME,
         access: M::ACCESS,
@@ -114,15 +114,15 @@ fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 const fn now<M: Now>() -> Row {
-    row::<M>(Serve::Now(|call, params, id, buffer| {
-        let output = M::handle(call, decode::<M>(params)?)?;
+    method_row::<M>(Serve::Now(|call, params, id, buffer| {
+        let output = M::handle(call, decode_params::<M>(params)?)?;
         Frame::append(&OkFrame::new(id, &output), buffer).map_err(|error| unserialisable::<M>(&error))
     }))
 }
 
 const fn later<M: Later>() -> Row {
-    row::<M>(Serve::Later(|state, caller, params, id| {
-        let params = decode::<M>(params);
+    method_row::<M>(Serve::Later(|state, caller, params, id| {
+        let params = decode_params::<M>(params);
         Box::pin(async move {
             let output = M::handle(state, caller, params?).await?;
             Frame::text(&OkFrame::new(&id, &output)).map_err(|error| unserialisable::<M>(&error))
@@ -135,7 +135,7 @@ const fn unadvertised(mut row: Row) -> Row {
     row
 }
 
-fn decode<M: Method>(params: &str) -> Result<M::Params, ErrorShape> {
+fn decode_params<M: Method>(params: &str) -> Result<M::Params, ErrorShape> {
     serde_json::from_str(params).map_err(|error| {
         let said = match M::INVALID_PARAMS {
             Some(words) => words.to_owned(),

@@ -78,7 +78,7 @@ pub(super) async fn perform(
         Ok(admitted) => admitted,
         Err(refused) => {
             let message = &refused.error.message;
-            tracing::info!(target: "ws", "refused {}: {message}", place(&peer));
+            tracing::info!(target: "ws", "refused {}: {message}", seen_at(&peer));
             return Err(refuse(wire, &request.id, &refused.error, refused.close).await);
         }
     };
@@ -86,11 +86,12 @@ pub(super) async fn perform(
         Ok(token) => token,
         Err(error) => return Err(refuse(wire, &request.id, &error, 1008).await),
     };
-    hello::accept(wire, state, &request.id, &params, &admitted, token, peer).await
+    let guest = hello::Guest { params: &params, admitted: &admitted, token, peer };
+    hello::accept(wire, state, &request.id, guest).await
 }
 
 /// Where a client is, for the log.
-fn place(peer: &Peer) -> String {
+fn seen_at(peer: &Peer) -> String {
     peer.client.map_or_else(|| format!("a client behind {}", peer.socket), |client| client.to_string())
 }
 
@@ -173,7 +174,7 @@ async fn greet(
     let presented = Presented { token, password: token };
     let settings = state.settings.load_full();
     if let Err(refusal) = admission::check_shared(presented, at, &settings.rules, &state.limiters) {
-        tracing::info!(target: "ws", "refused {}: {}", place(&at.peer), refusal.message(HintFor::Other));
+        tracing::info!(target: "ws", "refused {}: {}", seen_at(&at.peer), refusal.message(HintFor::Other));
         send(wire, &HelloError::new("unauthorized")).await?;
         return Err(Ending::Close(1008, "unauthorized".to_owned()));
     }

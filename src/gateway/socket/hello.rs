@@ -21,16 +21,22 @@ use crate::protocol::snapshot::{
     ATTACHMENTS, Granted, HelloOk, HelloOkTag, PolicyOut, Server, SessionDefaults, Snapshot,
 };
 
-/// Lets a client of protocol 3 or 4 in.
+/// A client that may come in: what it said, what was decided, and where it is.
+pub(super) struct Guest<'a> {
+    pub params: &'a ConnectParams,
+    pub admitted: &'a Admitted,
+    pub token: Option<Token>,
+    pub peer: Peer,
+}
+
+/// Lets a client of protocol 3 or 4 in, as the answer to the request `id`.
 pub(super) async fn accept(
     wire: &mut Wire,
     state: &Arc<State>,
     id: &str,
-    params: &ConnectParams,
-    admitted: &Admitted,
-    token: Option<Token>,
-    peer: Peer,
+    guest: Guest<'_>,
 ) -> Result<Client, Ending> {
+    let Guest { params, admitted, token, peer } = guest;
     let conn_id: Arc<str> = uuid::Uuid::new_v4().to_string().into();
     let (now_ms, scopes) = (clock::unix_ms(), Scopes::parse(&admitted.scopes));
     let kind = params.client.id.kind();

@@ -4,18 +4,16 @@
 //! further questions, and one that does not take its events is closed (protocol notes §2.6).
 
 mod client;
+mod goodbye;
 mod handshake;
 mod hello;
 mod wire;
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-
-use tokio::io::AsyncWriteExt;
 
 use super::http::connection::{Handshake, Upgraded};
 use super::methods::dispatch;
@@ -27,12 +25,6 @@ use crate::protocol::frame::{HANDSHAKE_TIMEOUT_MS, MAX_PREAUTH};
 pub(super) use client::{Caller, Client};
 use wire::{Received, Wire};
 
-/// How long a client whose connection is closed has to take what was sent and say goodbye.
-const GOODBYE: Duration = Duration::from_secs(2);
-/// The same once the gateway is stopping.
-const LAST_GOODBYE: Duration = Duration::from_millis(40);
-/// Bytes read from a client after its connection was closed, so that it is not reset before it read why.
-const GOODBYE_BYTES: usize = 64 * 1024 * 1024;
 /// Frames moved from the outbox to the wire at a time.
 const BATCH: usize = 64;
 
@@ -61,7 +53,7 @@ pub(super) async fn serve(upgraded: Upgraded, from: SocketAddr, state: Arc<State
         Err(ending) => ending,
     };
     if let Ending::Close(code, reason) = ending {
-        goodbye(wire, code, &reason, &state).await;
+        goodbye::say(wire, code, &reason, &state).await;
     }
 }
 
@@ -157,47 +149,4 @@ async fn next(wire: &mut Wire, client: &Client) -> Next {
         }
     })
     .await
-}
-
-/// Says goodbye: what has been begun, the close frame, and then the client's turn to take it.
-async fn goodbye(mut wire: Wire, code: u16, reason: &str, state: &State) {
-    wire.drop_queued();
-    wire.close(code, reason);
-    let stopped = state.tasks.stop_token();
-    let patience = async {
-        tokio::select! {
-            () = tokio::time::sleep(GOODBYE) => {}
-            () = async { stopped.cancelled().await; tokio::time::sleep(LAST_GOODBYE).await } => {}
-        }
-    };
-    let mut patience = pin!(patience);
-    let flushed = tokio::select! {
-        flushed = std::future::poll_fn(|cx| wire.poll_write(cx, &mut 0)) => flushed.is_ok(),
-        () = &mut patience => false,
-    };
-    if !flushed {
-        return;
-    }
-    let mut stream = wire.into_stream();
-    // A client that is gone already needs no goodbye.
-    let _ = stream.shutdown().await;
-    tokio::select! {
-        () = read_out(&stream) => {}
-        () = &mut patience => {}
-    }
-}
-
-/// Reads and forgets until the client closes its end: unread data would reset the connection, and the client might
-/// never see why it was closed.
-async fn read_out(stream: &tokio::net::TcpStream) {
-    let mut left = GOODBYE_BYTES;
-    let mut buffer = vec![0; 64 * 1024];
-    while left > 0 && stream.readable().await.is_ok() {
-        match stream.try_read(&mut buffer) {
-            Ok(0) => return,
-            Ok(count) => left = left.saturating_sub(count),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
-    }
 }
