@@ -68,7 +68,7 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// Where a write to `path` must go: the end of a chain of symlinks, even where that file does not exist yet.
-pub fn link_target(path: &Path) -> io::Result<PathBuf> {
+fn link_target(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_owned();
     for _ in 0..40 {
         match fs::read_link(&target) {
