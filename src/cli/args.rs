@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{completions, gateway};
+use super::{completions, config, gateway};
 
 /// An always-on gateway: one process, one port, supervised by systemd or launchd.
 #[derive(Debug, Parser)]
@@ -31,6 +31,8 @@ pub(super) struct Global {
 pub(super) enum Command {
     /// Run the gateway, or manage its service
     Gateway(Box<gateway::Args>),
+    /// Read, check and change the configuration
+    Config(config::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }

@@ -4,6 +4,7 @@
 
 mod args;
 mod completions;
+mod config;
 mod context;
 mod error;
 mod gateway;
@@ -55,6 +56,7 @@ fn run(brand: Brand, argv: Vec<OsString>, env: Env) -> ExitCode {
 fn dispatch(command: Command, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     match command {
         Command::Gateway(args) => gateway::run(*args, context, ui),
+        Command::Config(args) => config::run(args, context, ui),
         Command::Completions(args) => completions::run(args, context, ui),
     }
 }

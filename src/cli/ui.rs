@@ -50,6 +50,18 @@ impl Ui {
         }
     }
 
+    /// The answer of a command asked for `--json`: an object that begins with `"schema"`, the version of its shape. The
+    /// version goes up when a key changes its meaning or goes away, not when one is added.
+    pub(super) fn answer(&mut self, schema: u32, answer: &impl Serialize) {
+        #[derive(Serialize)]
+        struct Answer<'a, T> {
+            schema: u32,
+            #[serde(flatten)]
+            answer: &'a T,
+        }
+        self.json(&Answer { schema, answer });
+    }
+
     /// Whether the reader of standard output has gone away; nothing more need be said.
     pub(super) fn is_closed(&self) -> bool {
         self.closed

@@ -11,7 +11,7 @@ use super::syntax::JSON5;
 
 /// The text without the member or element in `range`: the comma after it goes too, else the one before it, and the
 /// line when nothing else is on it. The text must be well-formed; one that is not comes back as it is.
-pub(super) fn cut(text: &str, range: Range<usize>) -> String {
+pub(super) fn cut_out(text: &str, range: Range<usize>) -> String {
     let collect = CollectOptions { tokens: true, ..CollectOptions::default() };
     let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let Some(tokens) = parse_to_ast(&text[mark..], &collect, &JSON5).ok().and_then(|parsed| parsed.tokens)
@@ -24,22 +24,22 @@ pub(super) fn cut(text: &str, range: Range<usize>) -> String {
     let after = tokens.iter().find(|token| token.range.start + mark >= range.end);
     let before = tokens.iter().rev().find(|token| token.range.end + mark <= range.start);
     match (comma(after), comma(before)) {
-        (Some(at), _) if text[range.end..at].trim().is_empty() => without(text, range.start..at + 1),
+        (Some(at), _) if text[range.end..at].trim().is_empty() => text_without(text, range.start..at + 1),
         // A comment stands between the value and its comma.
-        (Some(at), _) => without(&format!("{}{}", &text[..at], &text[at + 1..]), range),
+        (Some(at), _) => text_without(&format!("{}{}", &text[..at], &text[at + 1..]), range),
         (None, Some(at)) if text[at + 1..range.start].chars().all(|c| matches!(c, ' ' | '\t')) => {
             format!("{}{}", &text[..at], &text[range.end..])
         }
         (None, Some(at)) => {
-            let text = without(text, range);
+            let text = text_without(text, range);
             format!("{}{}", &text[..at], &text[at + 1..])
         }
-        (None, None) => without(text, range),
+        (None, None) => text_without(text, range),
     }
 }
 
 /// The text without a stretch, and without the blanks or the line that it leaves behind.
-fn without(text: &str, range: Range<usize>) -> String {
+fn text_without(text: &str, range: Range<usize>) -> String {
     let line_start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = text[range.end..].find('\n').map_or(text.len(), |at| range.end + at + 1);
     let alone_before = text[line_start..range.start].trim().is_empty();
@@ -76,7 +76,7 @@ mod tests {
         ];
         for (text, gone, expected) in table {
             let at = text.find(gone).unwrap();
-            assert_eq!(cut(text, at..at + gone.len()), expected, "{text:?} without {gone}");
+            assert_eq!(cut_out(text, at..at + gone.len()), expected, "{text:?} without {gone}");
         }
     }
 }

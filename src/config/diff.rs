@@ -9,11 +9,11 @@ use super::path::KeyPath;
 /// A section that appears or goes is a difference in each of its keys; an empty one is a difference of its own.
 pub fn changed_paths(old: &Value, new: &Value) -> Vec<KeyPath> {
     let mut found = Vec::new();
-    compare(Some(old), Some(new), &mut KeyPath::ROOT.clone(), &mut found);
+    compare_values(Some(old), Some(new), &mut KeyPath::ROOT.clone(), &mut found);
     found
 }
 
-fn compare(old: Option<&Value>, new: Option<&Value>, path: &mut KeyPath, found: &mut Vec<KeyPath>) {
+fn compare_values(old: Option<&Value>, new: Option<&Value>, path: &mut KeyPath, found: &mut Vec<KeyPath>) {
     let none = Map::new();
     let (old_members, new_members) = match (old, new) {
         _ if old == new => return,
@@ -25,7 +25,7 @@ fn compare(old: Option<&Value>, new: Option<&Value>, path: &mut KeyPath, found: 
     let added = new_members.keys().filter(|key| !old_members.contains_key(*key));
     for key in old_members.keys().chain(added) {
         path.push_key(key);
-        compare(old_members.get(key), new_members.get(key), path, found);
+        compare_values(old_members.get(key), new_members.get(key), path, found);
         path.pop();
     }
 }

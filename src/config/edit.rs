@@ -5,10 +5,10 @@
 use jsonc_parser::cst::{CstContainerNode, CstInputValue, CstLeafNode, CstNode, CstObjectProp, CstRootNode};
 use serde_json::Value;
 
-use super::cut::cut;
+use super::cut::cut_out;
 use super::path::{KeyPath, Segment};
 use super::style::Style;
-use super::syntax::{JSON5, read_json5};
+use super::syntax::{JSON5, parse_value, read_json5};
 
 /// What a file that does not exist begins as.
 const EMPTY: &str = "{\n}\n";
@@ -49,44 +49,38 @@ pub enum EditError {
 /// there.
 pub fn set_value(text: Option<&str>, path: &KeyPath, value: &Value) -> Result<String, EditError> {
     let text = text.unwrap_or(EMPTY);
-    let old = plain(text)?;
+    let old = plain_value(text)?;
     // Numbers are compared as they read back: 5.0 is written 5.0 and read as 5.
-    let value = plain(&value.to_string())?;
-    if at(&old, path) == Some(&value) {
+    let value = plain_value(&value.to_string())?;
+    if path.value_in(&old) == Some(&value) {
         return Ok(text.to_owned());
     }
     let (mark, body) = split_mark(text);
     let root = CstRootNode::parse(body, &JSON5).map_err(|error| EditError::Malformed(error.to_string()))?;
     let style = Style::of(&root);
-    put(&root, path, &value, &style)?;
+    put_in_text(&root, path, &value, &style)?;
     let edited = format!("{mark}{root}");
     let mut expected = old;
-    place(&mut expected, path.segments(), value);
-    if plain(&edited).as_ref() == Ok(&expected) { Ok(edited) } else { Err(EditError::Unfaithful) }
+    apply_set(&mut expected, path.segments(), value);
+    if plain_value(&edited).as_ref() == Ok(&expected) { Ok(edited) } else { Err(EditError::Unfaithful) }
 }
 
 /// The text without the value at a path; `None` when there is none in it. Comments stay, but for those
 /// inside it: also a comment above it is the operator's own word.
 pub fn unset_value(text: &str, path: &KeyPath) -> Result<Option<String>, EditError> {
-    let mut expected = plain(text)?;
+    let mut expected = plain_value(text)?;
     let root = read_json5(text, 0, &KeyPath::ROOT, &mut Vec::new())
         .map_err(|finding| EditError::Malformed(finding.message))?;
     let Some(range) = root.range_of(path) else { return Ok(None) };
-    let edited = cut(text, range);
-    displace(&mut expected, path.segments());
-    if plain(&edited).as_ref() == Ok(&expected) { Ok(Some(edited)) } else { Err(EditError::Unfaithful) }
+    let edited = cut_out(text, range);
+    apply_unset(&mut expected, path.segments());
+    if plain_value(&edited).as_ref() == Ok(&expected) { Ok(Some(edited)) } else { Err(EditError::Unfaithful) }
 }
 
 /// The value of a text, without regard to what keys mean.
-fn plain(text: &str) -> Result<Value, EditError> {
-    let mut findings = Vec::new();
-    let node = read_json5(text, 0, &KeyPath::ROOT, &mut findings)
-        .map_err(|finding| EditError::Malformed(finding.message))?;
-    match findings.into_iter().next() {
-        // Which of two equal keys an edit would touch is anybody's guess.
-        Some(finding) => Err(EditError::Malformed(format!("{}: {}", finding.path, finding.message))),
-        None => Ok(node.to_value()),
-    }
+fn plain_value(text: &str) -> Result<Value, EditError> {
+    // Which of two equal keys an edit would touch is anybody's guess, so text with findings is refused too.
+    parse_value(text).map_err(EditError::Malformed)
 }
 
 /// A byte order mark and what follows it.
@@ -111,7 +105,7 @@ struct Found {
 }
 
 /// Follows a path as far as it leads.
-fn walk(root: &CstRootNode, path: &KeyPath) -> Result<Found, EditError> {
+fn follow(root: &CstRootNode, path: &KeyPath) -> Result<Found, EditError> {
     let mut container: CstNode = root.object_value().ok_or(EditError::RootIsNoObject)?.into();
     let last = path.segments().len() - 1;
     for (depth, segment) in path.segments().iter().enumerate() {
@@ -152,18 +146,18 @@ fn no_way_in(path: KeyPath, found: &'static str, segment: &Segment) -> EditError
 }
 
 /// Sets the value, and styles what is new like the rest of the file.
-fn put(root: &CstRootNode, path: &KeyPath, value: &Value, style: &Style) -> Result<(), EditError> {
-    let found = walk(root, path)?;
+fn put_in_text(root: &CstRootNode, path: &KeyPath, value: &Value, style: &Style) -> Result<(), EditError> {
+    let found = follow(root, path)?;
     match found.node {
         Some(Place::Member(member)) => {
-            member.set_value(input(value));
+            member.set_value(cst_value(value));
             if let Some(value) = member.value() {
                 style.apply(&value);
             }
             return Ok(());
         }
         Some(Place::Element(element)) => {
-            if let Some(element) = replace(element, input(value)) {
+            if let Some(element) = replace_element(element, cst_value(value)) {
                 style.apply(&element);
             }
             return Ok(());
@@ -171,7 +165,7 @@ fn put(root: &CstRootNode, path: &KeyPath, value: &Value, style: &Style) -> Resu
         None => {}
     }
     let (missing, rest) = path.segments()[found.depth..].split_first().ok_or(EditError::Unfaithful)?;
-    let inner = nested(rest, value, &path.segments()[..=found.depth])?;
+    let inner = nested_value(rest, value, &path.segments()[..=found.depth])?;
     if let (Some(object), Some(key)) = (found.container.as_object(), missing.key()) {
         style.apply(&CstNode::from(object.append(key, inner)));
     } else if let Some(list) = found.container.as_array() {
@@ -180,7 +174,7 @@ fn put(root: &CstRootNode, path: &KeyPath, value: &Value, style: &Style) -> Resu
     Ok(())
 }
 
-fn replace(element: CstNode, value: CstInputValue) -> Option<CstNode> {
+fn replace_element(element: CstNode, value: CstInputValue) -> Option<CstNode> {
     match element {
         CstNode::Container(CstContainerNode::Object(object)) => object.replace_with(value),
         CstNode::Container(CstContainerNode::Array(list)) => list.replace_with(value),
@@ -193,8 +187,8 @@ fn replace(element: CstNode, value: CstInputValue) -> Option<CstNode> {
 }
 
 /// The value inside the objects and lists that lead to it and do not exist yet.
-fn nested(missing: &[Segment], value: &Value, outer: &[Segment]) -> Result<CstInputValue, EditError> {
-    let mut inner = input(value);
+fn nested_value(missing: &[Segment], value: &Value, outer: &[Segment]) -> Result<CstInputValue, EditError> {
+    let mut inner = cst_value(value);
     for (at, segment) in missing.iter().enumerate().rev() {
         inner = match segment {
             Segment::Key(key) => CstInputValue::Object(vec![(key.clone(), inner)]),
@@ -208,29 +202,21 @@ fn nested(missing: &[Segment], value: &Value, outer: &[Segment]) -> Result<CstIn
     Ok(inner)
 }
 
-fn input(value: &Value) -> CstInputValue {
+fn cst_value(value: &Value) -> CstInputValue {
     match value {
         Value::Null => CstInputValue::Null,
         Value::Bool(value) => CstInputValue::Bool(*value),
         Value::Number(number) => CstInputValue::Number(number.to_string()),
         Value::String(text) => CstInputValue::String(text.clone()),
-        Value::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
-        Value::Object(members) => {
-            CstInputValue::Object(members.iter().map(|(key, value)| (key.clone(), input(value))).collect())
-        }
+        Value::Array(items) => CstInputValue::Array(items.iter().map(cst_value).collect()),
+        Value::Object(members) => CstInputValue::Object(
+            members.iter().map(|(key, value)| (key.clone(), cst_value(value))).collect(),
+        ),
     }
 }
 
-fn at<'v>(value: &'v Value, path: &KeyPath) -> Option<&'v Value> {
-    path.segments().iter().try_fold(value, |value, segment| match value {
-        Value::Object(members) => members.get(segment.key()?),
-        Value::Array(items) => items.get(segment.index()?),
-        _ => None,
-    })
-}
-
 /// What the edit of the text must amount to.
-fn place(target: &mut Value, path: &[Segment], value: Value) {
+fn apply_set(target: &mut Value, path: &[Segment], value: Value) {
     let Some((segment, rest)) = path.split_first() else {
         *target = value;
         return;
@@ -249,17 +235,17 @@ fn place(target: &mut Value, path: &[Segment], value: Value) {
                 items.push(Value::Null);
             }
             if let Some(item) = items.get_mut(index) {
-                place(item, rest, value);
+                apply_set(item, rest, value);
             }
         }
         Value::Object(members) => {
-            place(members.entry(segment.key().unwrap_or_default()).or_insert(Value::Null), rest, value);
+            apply_set(members.entry(segment.key().unwrap_or_default()).or_insert(Value::Null), rest, value);
         }
         _ => {}
     }
 }
 
-fn displace(target: &mut Value, path: &[Segment]) {
+fn apply_unset(target: &mut Value, path: &[Segment]) {
     match (target, path) {
         (Value::Object(members), [last]) => {
             members.shift_remove(last.key().unwrap_or_default());
@@ -271,12 +257,12 @@ fn displace(target: &mut Value, path: &[Segment]) {
         }
         (Value::Object(members), [first, rest @ ..]) => {
             if let Some(inner) = first.key().and_then(|key| members.get_mut(key)) {
-                displace(inner, rest);
+                apply_unset(inner, rest);
             }
         }
         (Value::Array(items), [first, rest @ ..]) => {
             if let Some(inner) = first.index().and_then(|index| items.get_mut(index)) {
-                displace(inner, rest);
+                apply_unset(inner, rest);
             }
         }
         _ => {}
@@ -410,12 +396,12 @@ mod tests {
         ) {
             match set_value(Some(&text), &at, &value) {
                 Ok(edited) => {
-                    prop_assert_eq!(at_path(&edited, &at), Some(plain(&value.to_string()).unwrap()), "{}", edited);
+                    prop_assert_eq!(at_path(&edited, &at), Some(plain_value(&value.to_string()).unwrap()), "{}", edited);
                     prop_assert_eq!(comments_outside(&edited, &at), comments_outside(&text, &at), "{}", edited);
                     // What was not there before can be taken out again, and all is as it was.
                     if at_path(&text, &at).is_none() && at.segments().len() == 1 {
                         let back = unset_value(&edited, &at).unwrap().unwrap();
-                        prop_assert_eq!(plain(&back), plain(&text));
+                        prop_assert_eq!(plain_value(&back), plain_value(&text));
                         prop_assert_eq!(comments(&back), comments(&text), "{}", back);
                     }
                 }
@@ -436,7 +422,7 @@ mod tests {
     }
 
     fn at_path(text: &str, path: &KeyPath) -> Option<Value> {
-        at(&plain(text).unwrap(), path).cloned()
+        path.value_in(&plain_value(text).unwrap()).cloned()
     }
 
     fn any_path() -> impl Strategy<Value = KeyPath> {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +76,23 @@ impl KeyPath {
         path
     }
 
+    /// The value at this path.
+    pub fn value_in<'v>(&self, whole: &'v Value) -> Option<&'v Value> {
+        self.0.iter().try_fold(whole, |value, segment| match value {
+            Value::Object(members) => members.get(segment.key()?),
+            Value::Array(items) => items.get(segment.index()?),
+            _ => None,
+        })
+    }
+
+    /// The smallest whole that has this value at this path; an element of a list is its first.
+    pub fn around(&self, value: Value) -> Value {
+        self.0.iter().rev().fold(value, |value, segment| match segment {
+            Segment::Key(key) => Value::Object([(key.clone(), value)].into_iter().collect()),
+            Segment::Index(_) => Value::Array(vec![value]),
+        })
+    }
+
     /// Whether the other path is this one or leads through it.
     pub fn holds(&self, other: &Self) -> bool {
         let same = |(mine, other): (&Segment, &Segment)| {
@@ -111,7 +129,7 @@ impl fmt::Display for KeyPath {
             match segment {
                 Segment::Key(key) if is_plain(key) && at == 0 => f.write_str(key)?,
                 Segment::Key(key) if is_plain(key) => write!(f, ".{key}")?,
-                Segment::Key(key) => write!(f, "[{}]", serde_json::Value::from(key.as_str()))?,
+                Segment::Key(key) => write!(f, "[{}]", Value::from(key.as_str()))?,
                 Segment::Index(index) => write!(f, "[{index}]")?,
             }
         }

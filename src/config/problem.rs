@@ -14,7 +14,7 @@ use crate::instance::Env;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// The file: the configuration itself or one that it includes.
-    #[serde(serialize_with = "lossy")]
+    #[serde(serialize_with = "lossy_path")]
     pub file: PathBuf,
     /// The value that is wrong, or would be.
     pub path: KeyPath,
@@ -31,7 +31,7 @@ pub struct Problem {
     shown: String,
 }
 
-fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+fn lossy_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }
 

@@ -64,8 +64,15 @@ pub struct NoSuchSetting {
     pub hint: Option<String>,
 }
 
-/// Whether a configuration can have a value at this path.
-pub fn find_setting(path: &KeyPath) -> Result<(), NoSuchSetting> {
+/// What is known of a setting without looking at any configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its value is a text, whatever else the text may look like.
+    pub takes_text: bool,
+}
+
+/// Whether a configuration can have a value at this path, and what is known of it.
+pub fn find_setting(path: &KeyPath) -> Result<Setting, NoSuchSetting> {
     let schema = config_schema();
     let mut shape = Shape { root: &schema, schema: &schema };
     let mut reached = Vec::new();
@@ -78,7 +85,9 @@ pub fn find_setting(path: &KeyPath) -> Result<(), NoSuchSetting> {
             NoSuchSetting { path: reached.iter().cloned().collect(), hint: hint.or(listing) }
         })?;
     }
-    Ok(())
+    let words =
+        shape.schema["oneOf"].as_array().is_some_and(|all| all.iter().all(|one| one["type"] == "string"));
+    Ok(Setting { takes_text: words || shape.schema["type"] == "string" })
 }
 
 /// A schema within the root schema, which holds the definitions.
@@ -279,7 +288,19 @@ mod tests {
             "agents.list.0",
             "models.providers.any.models[0].id",
         ] {
-            assert_eq!(find_setting(&path.parse().unwrap()), Ok(()), "{path}");
+            assert!(find_setting(&path.parse().unwrap()).is_ok(), "{path}");
+        }
+        for (path, takes_text) in [
+            ("gateway.auth.token", true),
+            ("gateway.bind", true),
+            ("gateway.customBindHost", true),
+            ("agents.list[0].id", true),
+            ("gateway.port", false),
+            ("gateway", false),
+            ("gateway.trustedProxies", false),
+            ("channels.webchat.enabled", false),
+        ] {
+            assert_eq!(find_setting(&path.parse().unwrap()), Ok(Setting { takes_text }), "{path}");
         }
         for (path, message) in [
             ("gatway.port", "there is no setting gatway (did you mean \"gateway\"?)"),

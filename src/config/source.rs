@@ -135,7 +135,7 @@ impl Source {
         Loaded {
             path: self.path.clone(),
             exists: raw.is_some(),
-            hash: sha256_hex(raw.as_deref().unwrap_or_default()),
+            hash: text_hash(raw.as_deref().unwrap_or_default()),
             raw,
             parsed,
             resolved: root.to_value(),
@@ -179,7 +179,7 @@ fn empty_object() -> Node {
 }
 
 /// SHA-256 in hexadecimal.
-fn sha256_hex(text: &str) -> String {
+fn text_hash(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

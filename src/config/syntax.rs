@@ -3,12 +3,12 @@
 //! Two parsers look at the text. jsonc-parser says where everything is, but lets more pass than JSON5 does (a line
 //! break in a string, `a-b` as a key); what it lets pass is a configuration only if json5 agrees.
 
-use jsonc_parser::ast::{Object, ObjectProp, Value};
+use jsonc_parser::ast::{self, Object, ObjectProp};
 use jsonc_parser::common::{Range, Ranged};
 use jsonc_parser::errors::ParseErrorKind;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde::de::IgnoredAny;
-use serde_json::Number;
+use serde_json::{Number, Value};
 
 use super::node::{Finding, Kind, Member, Node, Place};
 use super::path::KeyPath;
@@ -80,6 +80,16 @@ pub(super) fn read_json5(
     }
 }
 
+/// The value that a text alone is in JSON5, or why it is none.
+pub fn parse_value(text: &str) -> Result<Value, String> {
+    let mut findings = Vec::new();
+    let node = read_json5(text, 0, &KeyPath::ROOT, &mut findings).map_err(|finding| finding.message)?;
+    match findings.into_iter().next() {
+        Some(finding) => Err(finding.message),
+        None => Ok(node.to_value()),
+    }
+}
+
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
@@ -105,14 +115,14 @@ impl Reader<'_> {
         Place { file: self.file, start: range.start, end: range.end }
     }
 
-    fn node(&mut self, value: Value<'_>) -> Node {
+    fn node(&mut self, value: ast::Value<'_>) -> Node {
         let place = self.place(value.range());
         let kind = match value {
-            Value::NullKeyword(_) => Kind::Null,
-            Value::BooleanLit(value) => Kind::Bool(value.value),
-            Value::StringLit(text) => Kind::Text(text.value.into_owned()),
-            Value::Object(object) => Kind::Object(self.members(object)),
-            Value::NumberLit(number) => match number_of(number.value) {
+            ast::Value::NullKeyword(_) => Kind::Null,
+            ast::Value::BooleanLit(value) => Kind::Bool(value.value),
+            ast::Value::StringLit(text) => Kind::Text(text.value.into_owned()),
+            ast::Value::Object(object) => Kind::Object(self.members(object)),
+            ast::Value::NumberLit(number) => match number_of(number.value) {
                 Some(number) => Kind::Number(number),
                 None => {
                     let message = "not a number that a configuration can hold";
@@ -120,7 +130,7 @@ impl Reader<'_> {
                     return Node { place, kind: Kind::Null, faulty: true };
                 }
             },
-            Value::Array(list) => {
+            ast::Value::Array(list) => {
                 let mut items = Vec::with_capacity(list.elements.len());
                 for (index, element) in list.elements.into_iter().enumerate() {
                     self.path.push_index(index);

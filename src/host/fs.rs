@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Mode of files that hold or may hold a secret.
@@ -13,7 +13,8 @@ pub const PUBLIC: u32 = 0o644;
 /// Replaces (or makes) a file: a temporary one in the same directory is written, synced and renamed over it, and
 /// the directory is synced. Whoever is killed in between leaves the old file or the new one.
 ///
-/// A symlink is followed, so that a file kept elsewhere (dotfiles) stays a link. The directory must exist.
+/// A symlink is followed, so that a file kept elsewhere (dotfiles) stays a link. A file that root replaces (`sudo`)
+/// keeps its owner, who could not read it otherwise. The directory must exist.
 pub fn write_atomic(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let target = link_target(path)?;
     let dir = target.parent().ok_or_else(|| io::Error::other("the path has no directory"))?;
@@ -26,6 +27,11 @@ pub fn write_atomic(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     temp.write_all(content)?;
     // The umask may have taken bits away from what was asked for.
     temp.as_file().set_permissions(Permissions::from_mode(mode))?;
+    if let Ok(old) = fs::metadata(&target)
+        && rustix::process::geteuid().is_root()
+    {
+        std::os::unix::fs::fchown(temp.as_file(), Some(old.uid()), Some(old.gid()))?;
+    }
     temp.as_file().sync_all()?;
     temp.persist(&target).map_err(|error| error.error)?;
     sync_dir(dir)
@@ -67,8 +73,8 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Where a write to `path` must go: the end of a chain of symlinks, even where that file does not exist yet.
-fn link_target(path: &Path) -> io::Result<PathBuf> {
+/// Where a write to `path` goes: the end of a chain of symlinks, even where that file does not exist yet.
+pub fn link_target(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_owned();
     for _ in 0..40 {
         match fs::read_link(&target) {
@@ -103,6 +109,21 @@ mod tests {
         write_atomic(&link, b"text", PRIVATE).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(real).unwrap(), "text");
+    }
+
+    /// Only root can give a file away, so only root can see that it does not.
+    #[test]
+    fn a_file_that_root_replaces_keeps_its_owner() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        write_atomic(&path, b"one", PRIVATE).unwrap();
+        std::os::unix::fs::chown(&path, Some(4711), Some(4712)).unwrap();
+        write_atomic(&path, b"two", PRIVATE).unwrap();
+        let owner = fs::metadata(&path).unwrap();
+        assert_eq!((owner.uid(), owner.gid()), (4711, 4712));
     }
 
     #[test]

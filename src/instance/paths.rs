@@ -32,7 +32,7 @@ impl BaseDirs {
 /// The files of one instance. Nothing here says that any of them exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
-    /// The home directory, or `<PREFIX>_HOME`.
+    /// The home directory that the default paths are under: the user's, or `<PREFIX>_HOME`.
     pub home: PathBuf,
     /// `~/.mayros`, `~/.mayros-rescue`, or `<PREFIX>_STATE_DIR`.
     pub state_dir: PathBuf,
@@ -91,8 +91,8 @@ impl Paths {
             workspace: state_dir.join("workspace"),
             unit: unit_dir.join(unit_name(brand, profile)),
             unit_dir,
-            state_dir,
             home,
+            state_dir,
             state_dir_is_chosen,
             config_is_chosen,
         }

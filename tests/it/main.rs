@@ -9,5 +9,6 @@
 
 mod support;
 
+mod cli_config;
 mod cli_global;
 mod tidy;

@@ -1,0 +1,89 @@
+//! What a command says that needs a valid configuration, or a change of it, and does not get it.
+
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::config::create::CreateError;
+use crate::config::{EditError, Problem, Source, WriteError};
+use crate::exit::ExitCode;
+
+/// How many problems a command that was stopped by them prints; `config validate` prints all.
+const SHOWN: usize = 10;
+
+/// The failure of a command that cannot go on with an invalid configuration (protocol notes §8.11).
+pub(in crate::cli) fn config_invalid(context: &Context, problems: &[Problem]) -> CliError {
+    let source = Source::new(&context.instance, &context.env);
+    let message = format!("Config invalid\nFile: {}\nProblem:{}", source.shown(), bullet_list(problems));
+    CliError::new(ExitCode::Config, message)
+        .hint(format!("Run: {} config validate", context.instance.command()))
+}
+
+/// The failure of a command that could not write the configuration.
+pub(in crate::cli) fn config_not_written(context: &Context, error: WriteError) -> CliError {
+    let command = context.instance.command();
+    match error {
+        WriteError::Invalid { problems } => {
+            let message = format!(
+                "{} (nothing was written):{}",
+                "this would make the configuration invalid",
+                bullet_list(&problems)
+            );
+            CliError::new(ExitCode::Config, message).hint(format!("every setting: {command} config schema"))
+        }
+        WriteError::Unreadable(problem) => config_invalid(context, &[*problem]),
+        WriteError::Busy { .. } => {
+            CliError::new(ExitCode::Temporary, error.to_string()).hint("try again in a moment")
+        }
+        WriteError::Io { what, path, source } => {
+            let denied = source.kind() == std::io::ErrorKind::PermissionDenied;
+            let code = if denied { ExitCode::NotPermitted } else { ExitCode::Failed };
+            let failed = CliError::new(code, format!("cannot {what} {}", path.display())).cause(source);
+            if denied { failed.hint("run this as the user the gateway belongs to") } else { failed }
+        }
+    }
+}
+
+/// The failure of a command that needed a new configuration or token.
+pub(in crate::cli) fn config_not_created(context: &Context, error: CreateError) -> CliError {
+    match error {
+        CreateError::Write(error) => config_not_written(context, error),
+        CreateError::Invalid(problems) => config_invalid(context, &problems),
+        CreateError::NoPort => CliError::new(ExitCode::Conflict, error.to_string()),
+        other => CliError::new(ExitCode::Failed, "cannot make the configuration").cause(other),
+    }
+}
+
+/// Why a setting was not changed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotChanged {
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The value stands in another file.
+    #[error("{0}")]
+    Included(String),
+}
+
+impl NotChanged {
+    pub(super) fn into_failure(self, context: &Context) -> CliError {
+        match self {
+            Self::Write(error) => config_not_written(context, error),
+            Self::Edit(EditError::Malformed(_)) => {
+                let loaded = Source::new(&context.instance, &context.env).load();
+                config_invalid(context, loaded.problems())
+            }
+            Self::Edit(error) => CliError::new(ExitCode::Failed, error.to_string()),
+            Self::Included(where_it_is) => {
+                CliError::new(ExitCode::Failed, where_it_is).hint("change it in that file")
+            }
+        }
+    }
+}
+
+fn bullet_list(problems: &[Problem]) -> String {
+    let mut list: String = problems.iter().take(SHOWN).map(|problem| format!("\n  - {problem}")).collect();
+    if let Some(more) = problems.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        list.push_str(&format!("\n  - and {more} more"));
+    }
+    list
+}
