@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use super::args::Global;
 use super::error::CliError;
+use super::ui::Ui;
+use crate::config::{Config, Source};
 use crate::exit::ExitCode;
 use crate::host;
 use crate::instance::{Brand, Env, Instance, Profile};
@@ -22,6 +24,29 @@ impl Context {
         let dirs =
             host::dirs::find(&env).map_err(|error| CliError::new(ExitCode::Failed, error.to_string()))?;
         Ok(Self { instance: Instance::new(brand, profile, &env, &dirs), env, argv0 })
+    }
+
+    /// Where the configuration comes from.
+    pub(super) fn source(&self) -> Source {
+        Source::new(&self.instance, &self.env)
+    }
+
+    /// The configuration, for commands that can do without: where it is invalid they say so and go on with defaults.
+    pub(super) fn config_or_default(&self, ui: &mut Ui) -> Config {
+        let loaded = self.source().load();
+        loaded.config.unwrap_or_else(|problems| {
+            ui.warning(&format!("the configuration is invalid and not used ({} problems)", problems.len()));
+            ui.hint(&format!("Run: {} config validate", self.instance.command()));
+            Config::default()
+        })
+    }
+
+    /// Runs what has to wait for others.
+    pub(super) fn block_on<T>(&self, work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|error| CliError::new(ExitCode::Failed, "cannot start the runtime").cause(error))?;
+        runtime.block_on(work)
     }
 }
 

@@ -97,7 +97,8 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
 
 /// Reads a raw public key: base64url of its 32 bytes, or PEM.
 pub fn public_key(text: &str) -> Option<[u8; 32]> {
-    let bytes = if text.contains("-----BEGIN") { from_pem(text, &PUBLIC_PREFIX)? } else { from_base64(text)? };
+    let bytes =
+        if text.contains("-----BEGIN") { from_pem(text, &PUBLIC_PREFIX)? } else { from_base64(text)? };
     bytes.try_into().ok()
 }
 

@@ -1,0 +1,163 @@
+//! Which gateway a command talks to, and with what credentials (protocol notes §6.7).
+//!
+//! Flags first; then the gateway of this instance that runs now, wherever it listens; then what the configuration says.
+
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+
+use super::context::Context;
+use super::error::CliError;
+use crate::client::{Address, AddressError, Client, ClientError, Connect, Credentials};
+use crate::config::Config;
+use crate::config::resolve::gateway_port;
+use crate::config::section::Mode;
+use crate::exit::ExitCode;
+use crate::gateway::Holder;
+use crate::host::lock;
+use crate::protocol::scope::Scope;
+use crate::secret::Secret;
+
+/// Flags of every command that talks to a gateway.
+#[derive(Clone, Debug, ClapArgs)]
+#[group(skip)]
+pub(super) struct Args {
+    /// Another gateway: ws://HOST:PORT (needs --token or --password)
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Its token. Others on this machine can see it in the process list: prefer the environment
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// Its password. Others on this machine can see it in the process list: prefer the environment
+    #[arg(long, value_name = "PASSWORD")]
+    password: Option<String>,
+    /// How long the gateway has to answer, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    timeout: u64,
+}
+
+/// A gateway to talk to.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub address: Address,
+    /// Where the address came from, for people.
+    pub source: &'static str,
+    credentials: Credentials,
+    pub timeout: Duration,
+}
+
+impl Args {
+    /// Finds the gateway that is meant.
+    pub(super) fn resolve(&self, context: &Context, config: &Config) -> Result<Target, CliError> {
+        let timeout = Duration::from_millis(self.timeout);
+        let flags = Credentials { token: secret(&self.token), password: secret(&self.password), identity: None };
+        let given = flags.token.is_some() || flags.password.is_some();
+        if let Some(url) = &self.url {
+            if !given {
+                let message = "gateway url override requires explicit credentials";
+                return Err(CliError::new(ExitCode::Usage, message)
+                    .hint("Fix: pass --token or --password")
+                    .hint(format!("Config: {}", context.instance.paths.config.display())));
+            }
+            let address = Address::parse_safe(url).map_err(|error| unusable(&error))?;
+            return Ok(Target { address, source: "cli --url", credentials: flags, timeout });
+        }
+        let remote = config.gateway.mode == Some(Mode::Remote);
+        let remote_url = config.gateway.remote.url.as_ref().filter(|_| remote);
+        let holder = if remote { None } else { holder(context) };
+        let (address, source) = match (remote_url, remote) {
+            (Some(url), _) => {
+                (Address::parse_safe(url.as_str()).map_err(|error| unusable(&error))?, "config gateway.remote.url")
+            }
+            (None, true) => (local(context, config, None)?, "missing gateway.remote.url (fallback local)"),
+            (None, false) => (local(context, config, holder.as_ref())?, "local loopback"),
+        };
+        let credentials = if given { flags } else { stored(context, config, remote, holder) };
+        Ok(Target { address, source, credentials, timeout })
+    }
+}
+
+impl Target {
+    /// The gateway of this instance on this machine.
+    pub(super) fn of_instance(context: &Context, config: &Config, timeout: Duration) -> Result<Self, CliError> {
+        let holder = holder(context);
+        let address = local(context, config, holder.as_ref())?;
+        let credentials = stored(context, config, false, holder);
+        Ok(Self { address, source: "local loopback", credentials, timeout })
+    }
+
+    /// Connects, asking for everything an operator may do.
+    pub(super) async fn connect(&self) -> Result<Client, ClientError> {
+        Client::connect(Connect {
+            address: self.address.clone(),
+            credentials: self.credentials.clone(),
+            scopes: Scope::ALL.to_vec(),
+            timeout: self.timeout,
+        })
+        .await
+    }
+
+    /// A failure, with where it was tried.
+    pub(super) fn failure(&self, what: &str, error: ClientError, context: &Context) -> CliError {
+        let code = match error {
+            ClientError::Unreachable { .. } => ExitCode::NotRunning,
+            ClientError::Timeout(_) => ExitCode::TimedOut,
+            _ => ExitCode::Failed,
+        };
+        let command = context.instance.command();
+        let hint = match &error {
+            ClientError::Unreachable { .. } => format!("Start it: {command} gateway  (or see: {command} gateway status)"),
+            ClientError::Unauthorized(_) => format!("Config: {}", context.instance.paths.config.display()),
+            _ => format!("See: {command} logs"),
+        };
+        CliError::new(code, what)
+            .cause(error)
+            .details(vec![format!("Gateway target: {}", self.address), format!("Source: {}", self.source)])
+            .hint(hint)
+    }
+}
+
+/// The gateway of this instance that runs now.
+pub(super) fn holder(context: &Context) -> Option<Holder> {
+    let paths = &context.instance.paths;
+    // A lock that cannot be read tells as much as one that nobody holds.
+    [&paths.lock, &paths.adhoc_lock].into_iter().find_map(|path| lock::read(path).ok().flatten())
+}
+
+fn local(context: &Context, config: &Config, holder: Option<&Holder>) -> Result<Address, CliError> {
+    let running = holder.and_then(|holder| holder.url.as_deref()).and_then(|url| Address::parse(url).ok());
+    if let Some(address) = running {
+        return Ok(address);
+    }
+    let port = gateway_port(None, &context.env, config, &context.instance)
+        .map_err(|error| CliError::new(ExitCode::Config, error.to_string()))?;
+    Ok(Address::local(port.value))
+}
+
+/// The client takes the environment's secret before the configuration's: the opposite of the server.
+fn stored(context: &Context, config: &Config, remote: bool, holder: Option<Holder>) -> Credentials {
+    let from_env = |name: &str| context.env.text(context.instance.brand.var(name)).and_then(Secret::new);
+    let (auth, far) = (&config.gateway.auth, &config.gateway.remote);
+    let first = |sources: [Option<Secret>; 3]| sources.into_iter().flatten().next();
+    let (token, password) = if remote {
+        (
+            first([far.token.clone(), from_env("GATEWAY_TOKEN"), auth.token.clone()]),
+            first([from_env("GATEWAY_PASSWORD"), far.password.clone(), auth.password.clone()]),
+        )
+    } else {
+        (
+            first([from_env("GATEWAY_TOKEN"), auth.token.clone(), far.token.clone()]),
+            first([from_env("GATEWAY_PASSWORD"), auth.password.clone(), far.password.clone()]),
+        )
+    };
+    let ad_hoc = holder.and_then(|holder| holder.token.0);
+    Credentials { token: ad_hoc.or(token), password, identity: Some(context.instance.paths.identity.clone()) }
+}
+
+fn secret(text: &Option<String>) -> Option<Secret> {
+    text.as_deref().and_then(Secret::new)
+}
+
+fn unusable(error: &AddressError) -> CliError {
+    CliError::new(ExitCode::Usage, error.to_string())
+}
