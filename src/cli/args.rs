@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{completions, config, gateway};
+use super::{channels, completions, config, devices, gateway, health, protocol, setup};
 
 /// An always-on gateway: one process, one port, supervised by systemd or launchd.
 #[derive(Debug, Parser)]
@@ -31,8 +31,18 @@ pub(super) struct Global {
 pub(super) enum Command {
     /// Run the gateway, or manage its service
     Gateway(Box<gateway::Args>),
+    /// Make everything a first start needs, without starting
+    Setup(setup::Args),
+    /// Show how the gateway is, as it says itself
+    Health(health::Args),
+    /// Show channels
+    Channels(channels::Args),
+    /// Decide which devices may connect
+    Devices(devices::Args),
     /// Read, check and change the configuration
     Config(config::Args),
+    /// Describe the protocol
+    Protocol(protocol::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }

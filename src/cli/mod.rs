@@ -3,11 +3,17 @@
 //! One verb, one file. Nothing here knows how a thing is done; it asks the floors below and says what they answered.
 
 mod args;
+mod channels;
 mod completions;
 mod config;
 mod context;
+mod devices;
 mod error;
 mod gateway;
+mod health;
+mod protocol;
+mod setup;
+mod target;
 mod ui;
 
 use std::ffi::OsString;
@@ -56,6 +62,11 @@ fn run(brand: Brand, argv: Vec<OsString>, env: Env) -> ExitCode {
 fn dispatch(command: Command, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     match command {
         Command::Gateway(args) => gateway::run(*args, context, ui),
+        Command::Setup(args) => setup::run(args, context, ui),
+        Command::Health(args) => health::run(args, context, ui),
+        Command::Channels(args) => channels::run(args, context, ui),
+        Command::Devices(args) => devices::run(args, context, ui),
+        Command::Protocol(args) => protocol::run(args, context, ui),
         Command::Config(args) => config::run(args, context, ui),
         Command::Completions(args) => completions::run(args, context, ui),
     }

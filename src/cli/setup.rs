@@ -6,13 +6,13 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::config::guard::{config_invalid, config_not_created, config_not_written};
+use super::config::guard::{NotChanged, config_invalid, config_not_created};
 use super::context::Context;
 use super::error::CliError;
 use super::ui::Ui;
 use crate::config::create::{Token, create_minimal, ensure_token};
 use crate::config::section::FilePath;
-use crate::config::{KeyPath, WriteError, set_value, tilde_path, update_config};
+use crate::config::{KeyPath, Loaded, set_value, tilde_path, update_config};
 use crate::exit::ExitCode;
 use crate::host::fs;
 
@@ -87,8 +87,8 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
 }
 
 fn set_workspace(workspace: &str, context: &Context) -> Result<(), CliError> {
-    let path = KeyPath::from("agents.defaults.workspace");
-    let value = Value::from(workspace);
-    let _ = (path, value, update_config::<WriteError>, set_value, config_not_written);
-    Err(CliError::new(ExitCode::Failed, workspace.to_owned()))
+    let (path, value) = (KeyPath::from("agents.defaults.workspace"), Value::from(workspace));
+    let edit = |old: &Loaded| Ok::<_, NotChanged>(Some(set_value(old.raw.as_deref(), &path, &value)?));
+    update_config(&context.source(), edit).map_err(|error: NotChanged| error.into_failure(context))?;
+    Ok(())
 }

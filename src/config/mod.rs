@@ -29,7 +29,7 @@ pub use diff::changed_paths;
 pub use edit::{EditError, set_value, unset_value};
 pub use path::{KeyPath, NotAPath, Segment};
 pub use problem::{Problem, tilde_path};
-pub use redact::{SECRETS, is_secret, redact, redact_text};
+pub use redact::{SECRETS, is_secret, redact, redact_at, redact_text};
 pub use schema::{NoSuchSetting, Setting, config_schema, find_setting, with_defaults};
 pub use section::Config;
 pub use source::{Loaded, Origin, Source};

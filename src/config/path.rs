@@ -85,14 +85,6 @@ impl KeyPath {
         })
     }
 
-    /// The smallest whole that has this value at this path; an element of a list is its first.
-    pub fn around(&self, value: Value) -> Value {
-        self.0.iter().rev().fold(value, |value, segment| match segment {
-            Segment::Key(key) => Value::Object([(key.clone(), value)].into_iter().collect()),
-            Segment::Index(_) => Value::Array(vec![value]),
-        })
-    }
-
     /// Whether the other path is this one or leads through it.
     pub fn holds(&self, other: &Self) -> bool {
         let same = |(mine, other): (&Segment, &Segment)| {

@@ -31,7 +31,7 @@ pub struct Problem {
     shown: String,
 }
 
-fn lossy_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn lossy_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }
 
@@ -49,6 +49,12 @@ impl Problem {
         }
     }
 
+    /// The problem without its place, for a text that is nowhere to be looked at.
+    pub fn placeless(&self) -> String {
+        let hint = self.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!("{}: {}{hint}", self.path, self.message)
+    }
+
     /// Whether the other says the same of the same value, wherever it stands.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.path == other.path && self.message == other.message
@@ -62,8 +68,7 @@ impl fmt::Display for Problem {
         for number in [self.line, self.column].into_iter().flatten() {
             write!(f, ":{number}")?;
         }
-        write!(f, ": {}: {}", self.path, self.message)?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, " ({hint})"))
+        write!(f, ": {}", self.placeless())
     }
 }
 

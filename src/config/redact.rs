@@ -24,7 +24,12 @@ pub fn is_secret(path: &KeyPath) -> bool {
 
 /// Replaces every secret of a configuration by the brand's mark (protocol notes §3.15).
 pub fn redact(value: &mut Value, brand: Brand) {
-    redact_below(value, &mut KeyPath::ROOT.clone(), &brand.redacted());
+    redact_at(value, &KeyPath::ROOT, brand);
+}
+
+/// Replaces every secret of the value that stands at a path of a configuration.
+pub fn redact_at(value: &mut Value, path: &KeyPath, brand: Brand) {
+    redact_below(value, &mut path.clone(), &brand.redacted());
 }
 
 fn redact_below(value: &mut Value, path: &mut KeyPath, mark: &str) {
@@ -129,6 +134,17 @@ mod tests {
                 "models": {"providers": {"secretlabs": {"api_key": mark, "apiKeys": mark, "models": [{"id": "m"}]}}},
             })
         );
+    }
+
+    #[test]
+    fn a_part_of_a_configuration_is_redacted_by_where_it_stands() {
+        for (path, hidden) in
+            [("gateway.auth.token", true), ("gateway.auth.mode", false), ("agents.list[1].id", false)]
+        {
+            let mut value = json!("x");
+            redact_at(&mut value, &path.parse().unwrap(), Brand::Fased);
+            assert_eq!(value != "x", hidden, "{path}");
+        }
     }
 
     #[test]

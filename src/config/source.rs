@@ -2,6 +2,7 @@
 //!
 //! Text → tree → with includes → with variables → typed and checked. Each stage adds what it finds to one list.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -15,7 +16,7 @@ use super::include::{TextFile, expand_includes};
 use super::include_file::{FilesBelow, MAX_BYTES, plain_words};
 use super::node::{Kind, Node, Place};
 use super::path::KeyPath;
-use super::problem::{Problem, as_problems, line_and_column, tilde_path};
+use super::problem::{Problem, as_problems, line_and_column, lossy_path, tilde_path};
 use super::section::Config;
 use super::substitute::substitute;
 use super::syntax::read_json5;
@@ -23,7 +24,7 @@ use crate::host;
 use crate::instance::{Brand, Env, Instance};
 
 /// Where a configuration comes from: kept, and asked again on every reload with the same environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Source {
     /// The file.
     pub path: PathBuf,
@@ -34,7 +35,7 @@ pub struct Source {
 }
 
 /// A configuration as it was read: the checked value or every problem, and the raw stages for those who show them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Loaded {
     /// The file.
     pub path: PathBuf,
@@ -60,6 +61,7 @@ pub struct Loaded {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Origin {
     /// The file, which may be an included one.
+    #[serde(serialize_with = "lossy_path")]
     pub file: PathBuf,
     /// The line, from 1.
     pub line: usize,
@@ -68,10 +70,29 @@ pub struct Origin {
 }
 
 /// The tree and the texts its places refer to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Origins {
     root: Node,
     files: Vec<TextFile>,
+}
+
+/// Without the environment, which holds secrets.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("path", &self.path).field("brand", &self.brand).finish_non_exhaustive()
+    }
+}
+
+/// Without texts and values, which hold secrets.
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, hash) = (&self.path, &self.hash);
+        f.debug_struct("Loaded")
+            .field("path", path)
+            .field("hash", hash)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Source {
@@ -282,6 +303,15 @@ mod tests {
                 format!("{}:1:8: gateway.remote.url: expected a URL that begins with \"ws://\" or \"wss://\"", tilde_path(&remote, &home.source.env)),
             ]
         );
+    }
+
+    #[test]
+    fn a_configuration_in_a_log_shows_no_secret() {
+        let home =
+            Home::new(&[("x.json", "{ gateway: { auth: { token: 'tok-hidden', password: '${TOKEN}' } } }")]);
+        let loaded = home.source.load();
+        let shown = format!("{:?} {:?} {:?}", home.source, loaded, loaded.config);
+        assert!(!shown.contains("tok-hidden") && !shown.contains("from-env"), "{shown}");
     }
 
     #[test]

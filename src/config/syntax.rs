@@ -27,6 +27,10 @@ pub(super) const JSON5: ParseOptions = ParseOptions {
     allow_extended_string_escapes: true,
 };
 
+/// How deep values may lie inside each other, includes counted. More would be no configuration, and every walk through
+/// the tree is recursive.
+const MAX_DEPTH: usize = 100;
+
 /// Reads a text. What is wrong inside well-formed text (a key given twice, `NaN`) goes to `findings`, and the tree is
 /// made without it; text that is not well-formed is the error.
 ///
@@ -117,6 +121,9 @@ impl Reader<'_> {
 
     fn node(&mut self, value: ast::Value<'_>) -> Node {
         let place = self.place(value.range());
+        if self.path.segments().len() > MAX_DEPTH {
+            return self.faulty(place, format!("there are more than {MAX_DEPTH} values inside each other"));
+        }
         let kind = match value {
             ast::Value::NullKeyword(_) => Kind::Null,
             ast::Value::BooleanLit(value) => Kind::Bool(value.value),
@@ -124,11 +131,7 @@ impl Reader<'_> {
             ast::Value::Object(object) => Kind::Object(self.members(object)),
             ast::Value::NumberLit(number) => match number_of(number.value) {
                 Some(number) => Kind::Number(number),
-                None => {
-                    let message = "not a number that a configuration can hold";
-                    self.findings.push(Finding::new(place, self.path.clone(), message));
-                    return Node { place, kind: Kind::Null, faulty: true };
-                }
+                None => return self.faulty(place, "not a number that a configuration can hold".to_owned()),
             },
             ast::Value::Array(list) => {
                 let mut items = Vec::with_capacity(list.elements.len());
@@ -141,6 +144,11 @@ impl Reader<'_> {
             }
         };
         Node::new(place, kind)
+    }
+
+    fn faulty(&mut self, place: Place, message: String) -> Node {
+        self.findings.push(Finding::new(place, self.path.clone(), message));
+        Node { place, kind: Kind::Null, faulty: true }
     }
 
     fn members(&mut self, object: Object<'_>) -> Vec<Member> {
@@ -239,6 +247,16 @@ mod tests {
         for (text, message) in table {
             let shown = text.get(..40).unwrap_or(text);
             assert_eq!(value(text), Err(format!("JSON5 parse failed: {message}")), "{shown}");
+        }
+    }
+
+    #[test]
+    fn values_lie_inside_each_other_only_so_deep() {
+        let nested = |depth: usize| value(&format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+        assert!(nested(101).is_ok());
+        for depth in [102, 400] {
+            let refused = nested(depth).unwrap_err();
+            assert!(refused.ends_with("there are more than 100 values inside each other"), "{refused}");
         }
     }
 

@@ -7,12 +7,12 @@ use super::guard::config_invalid;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
-use crate::config::{KeyPath, Loaded, Origin, Source, find_setting, is_secret, redact, with_defaults};
+use crate::config::{KeyPath, Loaded, Origin, find_setting, is_secret, redact, with_defaults};
 use crate::exit::ExitCode;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The setting, such as gateway.port or agents.list[0].id; without it, all that is configured
+    /// The setting, such as `gateway.port` or `agents.list[0].id`; without it, all that is configured
     path: Option<KeyPath>,
     /// Answer in JSON, and say where the value was set
     #[arg(long)]
@@ -41,7 +41,7 @@ struct Answer {
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
-    let loaded = Source::new(&context.instance, &context.env).load();
+    let loaded = context.source().load();
     // A text that is malformed has no values; one with other problems has.
     if loaded.parsed.is_null() || loaded.exists && loaded.raw.is_none() {
         return Err(config_invalid(context, loaded.problems()));

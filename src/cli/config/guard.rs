@@ -3,7 +3,7 @@
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::config::create::CreateError;
-use crate::config::{EditError, Problem, Source, WriteError};
+use crate::config::{EditError, Problem, WriteError};
 use crate::exit::ExitCode;
 
 /// How many problems a command that was stopped by them prints; `config validate` prints all.
@@ -11,8 +11,12 @@ const SHOWN: usize = 10;
 
 /// The failure of a command that cannot go on with an invalid configuration (protocol notes §8.11).
 pub(in crate::cli) fn config_invalid(context: &Context, problems: &[Problem]) -> CliError {
-    let source = Source::new(&context.instance, &context.env);
-    let message = format!("Config invalid\nFile: {}\nProblem:{}", source.shown(), bullet_list(problems));
+    let source = context.source();
+    let message = format!(
+        "Config invalid\nFile: {}\nProblem:{}",
+        source.shown(),
+        bullet_list(problems.iter().map(Problem::to_string))
+    );
     CliError::new(ExitCode::Config, message)
         .hint(format!("Run: {} config validate", context.instance.command()))
 }
@@ -22,11 +26,8 @@ pub(in crate::cli) fn config_not_written(context: &Context, error: WriteError) -
     let command = context.instance.command();
     match error {
         WriteError::Invalid { problems } => {
-            let message = format!(
-                "{} (nothing was written):{}",
-                "this would make the configuration invalid",
-                bullet_list(&problems)
-            );
+            let list = bullet_list(problems.iter().map(Problem::placeless));
+            let message = format!("this would make the configuration invalid (nothing was written):{list}");
             CliError::new(ExitCode::Config, message).hint(format!("every setting: {command} config schema"))
         }
         WriteError::Unreadable(problem) => config_invalid(context, &[*problem]),
@@ -54,7 +55,7 @@ pub(in crate::cli) fn config_not_created(context: &Context, error: CreateError) 
 
 /// Why a setting was not changed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotChanged {
+pub(in crate::cli) enum NotChanged {
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error(transparent)]
@@ -65,11 +66,11 @@ pub(super) enum NotChanged {
 }
 
 impl NotChanged {
-    pub(super) fn into_failure(self, context: &Context) -> CliError {
+    pub(in crate::cli) fn into_failure(self, context: &Context) -> CliError {
         match self {
             Self::Write(error) => config_not_written(context, error),
             Self::Edit(EditError::Malformed(_)) => {
-                let loaded = Source::new(&context.instance, &context.env).load();
+                let loaded = context.source().load();
                 config_invalid(context, loaded.problems())
             }
             Self::Edit(error) => CliError::new(ExitCode::Failed, error.to_string()),
@@ -80,9 +81,10 @@ impl NotChanged {
     }
 }
 
-fn bullet_list(problems: &[Problem]) -> String {
-    let mut list: String = problems.iter().take(SHOWN).map(|problem| format!("\n  - {problem}")).collect();
-    if let Some(more) = problems.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+fn bullet_list(problems: impl ExactSizeIterator<Item = String>) -> String {
+    let more = problems.len().saturating_sub(SHOWN);
+    let mut list: String = problems.take(SHOWN).map(|problem| format!("\n  - {problem}")).collect();
+    if more > 0 {
         list.push_str(&format!("\n  - and {more} more"));
     }
     list

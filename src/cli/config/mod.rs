@@ -1,7 +1,7 @@
 //! `config …`: read, check and change the configuration.
 
 mod get;
-mod guard;
+pub(super) mod guard;
 mod path;
 mod schema;
 mod set;

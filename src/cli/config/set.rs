@@ -9,8 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
 use crate::config::{
-    KeyPath, Loaded, Source, find_setting, is_secret, parse_value, redact, set_value, tilde_path,
-    update_config,
+    KeyPath, Loaded, find_setting, is_secret, parse_value, redact_at, set_value, tilde_path, update_config,
 };
 use crate::exit::ExitCode;
 
@@ -19,7 +18,7 @@ const MAX_INPUT: u64 = 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The setting, such as gateway.port or agents.list[0].id
+    /// The setting, such as `gateway.port` or `agents.list[0].id`
     path: KeyPath,
     /// The value in JSON5; what is not JSON5 is taken as text
     #[arg(required_unless_present = "stdin", allow_negative_numbers = true)]
@@ -45,26 +44,31 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     let value = match (args.string, parse_value(&text)) {
         (true, _) => Value::from(text),
         (false, Ok(value)) if args.json || value.is_string() || !setting.takes_text => value,
-        (false, Err(why)) if args.json => {
+        // Brackets that do not close were not meant as text.
+        (false, Err(why)) if args.json || !setting.takes_text && text.starts_with(['{', '[']) => {
             return Err(CliError::new(ExitCode::Usage, format!("the value is not JSON5: {why}")));
         }
         (false, Ok(_) | Err(_)) => Value::from(text),
     };
-    let source = Source::new(&context.instance, &context.env);
+    let source = context.source();
     let edit = |old: &Loaded| {
         refuse_included(&args.path, old, context)?;
         Ok(Some(set_value(old.raw.as_deref(), &args.path, &value)?))
     };
     let written = update_config(&source, edit).map_err(|error: NotChanged| error.into_failure(context))?;
-    let said = match is_secret(&args.path) {
-        true => format!("{} (a secret)", args.path),
-        false => format!("{} = {}", args.path, showable(&args.path, &value, context)),
+    let mut shown = value.clone();
+    redact_at(&mut shown, &args.path, context.instance.brand);
+    let said = if is_secret(&args.path) {
+        format!("{} (a secret)", args.path)
+    } else {
+        format!("{} = {shown}", args.path)
     };
     match written {
         Some(_) => ui.note(&format!("Set {said} in {}.", source.shown())),
         None => ui.note(&format!("Nothing to do: {said} already in {}.", source.shown())),
     }
-    if is_secret(&args.path) && args.value.as_ref().is_some_and(|value| !value.contains("${")) {
+    let in_the_open = args.value.as_ref().is_some_and(|text| !text.contains("${"));
+    if shown != value && in_the_open {
         ui.warning("the secret was on the command line, where others can see it; --stdin reads it from standard input");
     }
     Ok(ExitCode::Ok)
@@ -79,13 +83,6 @@ pub(super) fn refuse_included(path: &KeyPath, old: &Loaded, context: &Context) -
     Err(NotChanged::Included(format!(
         "{path} lives in {file}:{line}, which {root} includes; nothing was written"
     )))
-}
-
-/// The value as it may be shown.
-fn showable(path: &KeyPath, value: &Value, context: &Context) -> String {
-    let mut whole = path.around(value.clone());
-    redact(&mut whole, context.instance.brand);
-    path.value_in(&whole).map(Value::to_string).unwrap_or_default()
 }
 
 /// Standard input without the line break at its end.

@@ -5,17 +5,17 @@ use super::set::refuse_included;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
-use crate::config::{KeyPath, Loaded, Source, unset_value, update_config};
+use crate::config::{KeyPath, Loaded, unset_value, update_config};
 use crate::exit::ExitCode;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The setting, such as gateway.port or agents.list[0]
+    /// The setting, such as `gateway.port` or `agents.list[0]`
     path: KeyPath,
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
-    let source = Source::new(&context.instance, &context.env);
+    let source = context.source();
     let edit = |old: &Loaded| {
         refuse_included(&args.path, old, context)?;
         match &old.raw {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
-use crate::config::{Problem, Source};
+use crate::config::Problem;
 use crate::exit::ExitCode;
 
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ struct Answer<'a> {
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
-    let source = Source::new(&context.instance, &context.env);
+    let source = context.source();
     let loaded = source.load();
     let problems = loaded.problems();
     let code = if problems.is_empty() { ExitCode::Ok } else { ExitCode::Config };

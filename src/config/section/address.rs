@@ -90,7 +90,7 @@ pub enum NotAnOrigin {
     /// `*`, which would mean every page there is.
     #[error("\"*\" would let in every page there is, and is not supported: name the origins")]
     Wildcard,
-    /// Not of the form scheme://host[:port].
+    /// Not of the form `scheme://host[:port]`.
     #[error(
         "expected an origin such as \"https://gateway.example.org\" or \"http://10.0.0.5:8080\", without a path"
     )]
