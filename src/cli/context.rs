@@ -44,8 +44,8 @@ impl Context {
     /// Runs what has to wait for others.
     pub(super) fn block_on<T>(&self, work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime =
-            runtime.map_err(|error| CliError::new(ExitCode::Failed, "cannot start the runtime").cause(error))?;
+        let runtime = runtime
+            .map_err(|error| CliError::new(ExitCode::Failed, "cannot start the runtime").cause(error))?;
         runtime.block_on(work)
     }
 }

@@ -50,7 +50,8 @@ impl Args {
     /// Finds the gateway that is meant.
     pub(super) fn resolve(&self, context: &Context, config: &Config) -> Result<Target, CliError> {
         let timeout = Duration::from_millis(self.timeout);
-        let flags = Credentials { token: secret(&self.token), password: secret(&self.password), identity: None };
+        let flags =
+            Credentials { token: secret(&self.token), password: secret(&self.password), identity: None };
         let given = flags.token.is_some() || flags.password.is_some();
         if let Some(url) = &self.url {
             if !given {
@@ -66,9 +67,10 @@ impl Args {
         let remote_url = config.gateway.remote.url.as_ref().filter(|_| remote);
         let holder = if remote { None } else { holder(context) };
         let (address, source) = match (remote_url, remote) {
-            (Some(url), _) => {
-                (Address::parse_safe(url.as_str()).map_err(|error| unusable(&error))?, "config gateway.remote.url")
-            }
+            (Some(url), _) => (
+                Address::parse_safe(url.as_str()).map_err(|error| unusable(&error))?,
+                "config gateway.remote.url",
+            ),
             (None, true) => (local(context, config, None)?, "missing gateway.remote.url (fallback local)"),
             (None, false) => (local(context, config, holder.as_ref())?, "local loopback"),
         };
@@ -79,7 +81,11 @@ impl Args {
 
 impl Target {
     /// The gateway of this instance on this machine.
-    pub(super) fn of_instance(context: &Context, config: &Config, timeout: Duration) -> Result<Self, CliError> {
+    pub(super) fn of_instance(
+        context: &Context,
+        config: &Config,
+        timeout: Duration,
+    ) -> Result<Self, CliError> {
         let holder = holder(context);
         let address = local(context, config, holder.as_ref())?;
         let credentials = stored(context, config, false, holder);
@@ -106,7 +112,9 @@ impl Target {
         };
         let command = context.instance.command();
         let hint = match &error {
-            ClientError::Unreachable { .. } => format!("Start it: {command} gateway  (or see: {command} gateway status)"),
+            ClientError::Unreachable { .. } => {
+                format!("Start it: {command} gateway  (or see: {command} gateway status)")
+            }
             ClientError::Unauthorized(_) => format!("Config: {}", context.instance.paths.config.display()),
             _ => format!("See: {command} logs"),
         };

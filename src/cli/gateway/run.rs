@@ -16,8 +16,8 @@ use crate::secret::Secret;
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[group(skip)]
 pub(in crate::cli) struct Args {
-    /// Port to listen on (else the environment, the configuration, 18789)
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Port to listen on, 0 for any free one (else the environment, the configuration, 18789)
+    #[arg(long, value_name = "PORT")]
     port: Option<u16>,
     /// Addresses to listen on
     #[arg(long, value_enum, value_name = "MODE")]
