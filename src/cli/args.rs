@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{channels, completions, config, devices, gateway, health, protocol, setup};
+use super::{channels, completions, config, dashboard, devices, gateway, health, logs, protocol, setup};
 
 /// An always-on gateway: one process, one port, supervised by systemd or launchd.
 #[derive(Debug, Parser)]
@@ -35,6 +35,10 @@ pub(super) enum Command {
     Setup(setup::Args),
     /// Show how the gateway is, as it says itself
     Health(health::Args),
+    /// Show what the gateway said, whether it runs or not
+    Logs(logs::Args),
+    /// Print the link that signs a browser in, and open it
+    Dashboard(dashboard::Args),
     /// Show channels
     Channels(channels::Args),
     /// Decide which devices may connect

@@ -7,10 +7,12 @@ mod channels;
 mod completions;
 mod config;
 mod context;
+mod dashboard;
 mod devices;
 mod error;
 mod gateway;
 mod health;
+mod logs;
 mod protocol;
 mod setup;
 mod target;
@@ -64,6 +66,8 @@ fn dispatch(command: Command, context: &Context, ui: &mut Ui) -> Result<ExitCode
         Command::Gateway(args) => gateway::run(*args, context, ui),
         Command::Setup(args) => setup::run(args, context, ui),
         Command::Health(args) => health::run(args, context, ui),
+        Command::Logs(args) => logs::run(args, context, ui),
+        Command::Dashboard(args) => dashboard::run(args, context, ui),
         Command::Channels(args) => channels::run(args, context, ui),
         Command::Devices(args) => devices::run(args, context, ui),
         Command::Protocol(args) => protocol::run(args, context, ui),

@@ -92,6 +92,11 @@ impl Target {
         Ok(Self { address, source: "local loopback", credentials, timeout })
     }
 
+    /// The token it would present.
+    pub(super) fn token(&self) -> Option<&Secret> {
+        self.credentials.token.as_ref()
+    }
+
     /// Connects, asking for everything an operator may do.
     pub(super) async fn connect(&self) -> Result<Client, ClientError> {
         Client::connect(Connect {
