@@ -22,9 +22,11 @@ mod state;
 mod stop;
 mod throttle;
 mod wishes;
+mod ws_log;
 
 pub use credentials::Flags;
 pub use methods::{METHODS, Row};
 pub use prepare::{Holder, Notice, Options, Prepared};
 pub use refusal::Refusal;
 pub use start::{VERSION, run};
+pub use ws_log::WsLog;

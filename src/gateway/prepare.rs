@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::credentials::{Credentials, Flags, Lacking};
 use super::refusal::Refusal;
+use super::ws_log::WsLog;
 use crate::auth::admission::fresh_token;
 use crate::config::create::{create_minimal, ensure_token};
 use crate::config::resolve::{gateway_bind, gateway_port};
@@ -31,6 +32,8 @@ pub struct Options {
     pub allow_unconfigured: bool,
     /// `--verbose`.
     pub verbose: bool,
+    /// `--ws-log`.
+    pub ws_log: WsLog,
 }
 
 /// A gateway that is ready to be started.
@@ -49,6 +52,7 @@ pub struct Prepared {
     /// The addresses to listen on; empty means loopback.
     pub(super) addresses: Vec<IpAddr>,
     pub(super) verbose: bool,
+    pub(super) ws_log: WsLog,
     /// Whether nothing may be written into the state directory.
     pub(super) ad_hoc: bool,
     /// What the operator should know.
@@ -135,7 +139,7 @@ impl Prepared {
         {
             return Err(Refusal::OpenWithoutAuth { host: *host, port, brand: instance.brand });
         }
-        let verbose = options.verbose;
+        let Options { verbose, ws_log, .. } = options;
         Ok(Self {
             instance,
             env,
@@ -147,6 +151,7 @@ impl Prepared {
             bind,
             addresses,
             verbose,
+            ws_log,
             ad_hoc,
             notices,
         })

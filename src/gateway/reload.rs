@@ -44,6 +44,9 @@ impl Reloader {
         let Some(loaded) = state.tasks.blocking(move || source.load()).await else {
             return Reloaded::TooLate;
         };
+        if self.in_force.exists && !loaded.exists {
+            return Reloaded::Invalid("config file not found".to_owned());
+        }
         let config = match &loaded.config {
             Ok(config) => config.clone(),
             Err(problems) => {
@@ -72,7 +75,10 @@ impl Reloader {
         match part {
             Part::Log => {
                 self.log.set_level(super::start::level(config, self.verbose));
-                self.log.set_file(super::start::log_file(config, &state.instance, state.log.is_some()));
+                let may_write = state.log.load().is_some();
+                let file = super::start::log_file(config, &state.instance, may_write);
+                state.log.store(file.as_ref().map(|(path, _)| Arc::new(path.clone())));
+                self.log.set_file(file);
             }
             Part::RateLimit => state.limiters.set_limits(state.settings.load().limits),
             Part::Heartbeat | Part::Channels => state.wishes.make(Wish::Health),

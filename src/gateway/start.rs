@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -210,7 +210,10 @@ fn state(prepared: &Prepared, listeners: &[TcpListener], tasks: Tasks) -> Result
         tasks,
         requests: TaskTracker::new(),
         wishes: Wishes::default(),
-        log: log_file(&prepared.config, &instance, !prepared.ad_hoc).map(|(path, _)| path),
+        ws_log: prepared.ws_log,
+        log: ArcSwapOption::from_pointee(
+            log_file(&prepared.config, &instance, !prepared.ad_hoc).map(|(path, _)| path),
+        ),
         ready: AtomicBool::new(false),
         stopping: AtomicBool::new(false),
         handshakes: AtomicUsize::new(0),
@@ -254,7 +257,7 @@ fn accept_all(
 fn announce(prepared: &Prepared, state: &State) {
     let urls = state.listening.iter().map(|address| listen::url(*address)).collect::<Vec<_>>().join(", ");
     tracing::info!(target: "gateway", "listening on {urls} (PID {})", std::process::id());
-    match &state.log {
+    match &*state.log.load() {
         Some(path) => tracing::info!(target: "gateway", "log file: {}", path.display()),
         None => tracing::info!(target: "gateway", "running ad hoc: nothing is written"),
     }

@@ -1,11 +1,12 @@
 //! The handles a request may use. No behaviour.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio_util::task::TaskTracker;
 
 use super::health::HealthCache;
@@ -14,6 +15,7 @@ use super::notes::Notes;
 use super::presence::PresenceList;
 use super::settings::Settings;
 use super::wishes::Wishes;
+use super::ws_log::WsLog;
 use crate::auth::admission::Limiters;
 use crate::auth::store::DeviceStore;
 use crate::bus::Bus;
@@ -67,8 +69,10 @@ pub struct State {
     pub requests: TaskTracker,
     /// What the loop is asked to do.
     pub wishes: Wishes,
+    /// How much is said of requests.
+    pub ws_log: WsLog,
     /// Where the log is, if there is one.
-    pub log: Option<std::path::PathBuf>,
+    pub log: ArcSwapOption<PathBuf>,
     /// Whether a probe from outside was answered and nothing has been stopped since.
     pub ready: AtomicBool,
     /// Whether it is stopping: no new request is taken.

@@ -6,10 +6,13 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
+use crate::cli::target;
 use crate::cli::ui::Ui;
 use crate::config::section::{AuthMode, Bind};
 use crate::exit::ExitCode;
-use crate::gateway::{self, Flags, Notice, Options, Prepared, Refusal};
+use crate::gateway::{self, Flags, Notice, Options, Prepared, Refusal, WsLog};
+use crate::host::fs;
+use crate::instance::Profile;
 use crate::secret::Secret;
 
 /// Flags of `gateway` and `gateway run` alike.
@@ -34,9 +37,28 @@ pub(in crate::cli) struct Args {
     /// Run without a configuration and write none; a token is made for this run
     #[arg(long)]
     allow_unconfigured: bool,
+    /// Wipe the dev profile first: configuration, devices, sessions, workspace (with --dev only)
+    #[arg(long)]
+    reset: bool,
+    /// Take the port from whoever listens on it: its unit is stopped, or it gets SIGTERM, then SIGKILL
+    #[arg(long)]
+    force: bool,
     /// Debug records too, on standard output and in the log
     #[arg(long)]
     verbose: bool,
+    /// What --verbose says of requests
+    #[arg(long, value_enum, value_name = "STYLE")]
+    ws_log: Option<WsLogArg>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum WsLogArg {
+    /// Refused and slow ones (the default)
+    Auto,
+    /// Each with its id, size and connection
+    Full,
+    /// Each in one short line
+    Compact,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -75,7 +97,10 @@ impl Args {
             token: self.token.or(outer.token),
             password: self.password.or(outer.password),
             allow_unconfigured: self.allow_unconfigured || outer.allow_unconfigured,
+            reset: self.reset || outer.reset,
+            force: self.force || outer.force,
             verbose: self.verbose || outer.verbose,
+            ws_log: self.ws_log.or(outer.ws_log),
         }
     }
 
@@ -102,6 +127,11 @@ impl Args {
             },
             allow_unconfigured: self.allow_unconfigured,
             verbose: self.verbose,
+            ws_log: self.ws_log.map_or(WsLog::Auto, |style| match style {
+                WsLogArg::Auto => WsLog::Auto,
+                WsLogArg::Full => WsLog::Full,
+                WsLogArg::Compact => WsLog::Compact,
+            }),
         }
     }
 }
@@ -109,11 +139,40 @@ impl Args {
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let instance = context.instance.clone();
     let refused = |refusal| refusal_error(refusal, &context.instance.command());
+    if args.reset {
+        reset(context, ui)?;
+    }
     let prepared = Prepared::new(instance, context.env.clone(), args.options()).map_err(refused)?;
     for notice in &prepared.notices {
         tell(notice, &prepared, context, ui);
     }
     gateway::run(prepared).map_err(refused)
+}
+
+/// Wipes the dev profile: nothing of another profile, nothing that was put elsewhere by the environment.
+fn reset(context: &Context, ui: &mut Ui) -> Result<(), CliError> {
+    let (instance, paths) = (&context.instance, &context.instance.paths);
+    if instance.profile != Profile::Dev {
+        return Err(CliError::new(ExitCode::Usage, "Use --reset with --dev."));
+    }
+    if paths.state_dir_is_chosen || paths.config_is_chosen {
+        let message = "--reset wipes the dev profile's own directory only; the environment chose another";
+        return Err(CliError::new(ExitCode::Usage, message).hint(format!(
+            "Unset {} and {}, or remove the files yourself",
+            instance.brand.var("STATE_DIR"),
+            instance.brand.var("CONFIG_PATH")
+        )));
+    }
+    if let Some(holder) = target::holder(context) {
+        let message =
+            format!("cannot wipe {}: a gateway runs there (pid {})", paths.state_dir.display(), holder.pid);
+        return Err(CliError::new(ExitCode::Conflict, message));
+    }
+    fs::remove_tree(&paths.state_dir).map_err(|error| {
+        CliError::new(ExitCode::Failed, format!("cannot wipe {}", paths.state_dir.display())).cause(error)
+    })?;
+    ui.note(&format!("Wiped {}", paths.state_dir.display()));
+    Ok(())
 }
 
 fn tell(notice: &Notice, prepared: &Prepared, context: &Context, ui: &mut Ui) {

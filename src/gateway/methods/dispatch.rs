@@ -8,6 +8,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -72,6 +73,7 @@ fn answer(
         return Ok(answer_non_request(text, buffer));
     };
     let caller = client.caller();
+    let begun = tracing::enabled!(target: "ws", tracing::Level::DEBUG).then(Instant::now);
     let done = authorise(&request.method, caller)
         .and_then(|row| if state.stopping.load(Ordering::Relaxed) { Err(stopping()) } else { Ok(row) })
         .and_then(|row| match row.serve {
@@ -88,6 +90,10 @@ fn answer(
                 Ok(None)
             }
         });
+    if let Some(begun) = begun {
+        let outcome = done.as_ref().err().map(|error| error.message.as_str());
+        state.ws_log.request(&caller.conn_id, &request, outcome, begun.elapsed());
+    }
     let refused = matches!(&done, Err(error) if error.message.starts_with("unauthorized role:"));
     client.refused_in_a_row = if refused { client.refused_in_a_row + 1 } else { 0 };
     if client.refused_in_a_row > MAX_REFUSED_IN_A_ROW {

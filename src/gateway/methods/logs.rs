@@ -13,7 +13,7 @@ use crate::protocol::methods::logs::{
 
 impl Later for LogsTail {
     async fn handle(state: Arc<State>, _: Caller, params: Params) -> Result<Tail, ErrorShape> {
-        let Some(path) = state.log.clone() else {
+        let Some(path) = state.log.load_full() else {
             return Err(ErrorShape::unavailable("this gateway runs ad hoc and keeps no log file"));
         };
         let within = |value: Option<u64>, default: u64, max: u64, name: &str| match value.unwrap_or(default) {

@@ -10,6 +10,9 @@ use futures_util::task::AtomicWaker;
 
 use crate::bus::{Close, Membership, Outbox};
 use crate::gateway::state::State;
+use crate::gateway::wishes::Wish;
+use crate::host::clock;
+use crate::protocol::presence::PresenceEntry;
 use crate::protocol::scope::{Role, Scopes};
 
 /// Requests of one client that may be under way at once; it is not read from beyond that.
@@ -20,11 +23,37 @@ const MAX_UNDER_WAY: usize = 32;
 pub(in crate::gateway) struct Client {
     caller: Caller,
     outbox: Arc<Outbox>,
+    // Held for their ends: first no more events, then the others are told.
     _membership: Membership,
+    _presence: Option<Presence>,
     under_way: Arc<UnderWay>,
-    presence_key: Option<Box<str>>,
     /// Answers in a row that its role may not call what it called.
     pub(in crate::gateway) refused_in_a_row: u32,
+}
+
+/// A client's entry in the presence list: it says that the client is gone when this is dropped, however that comes.
+#[derive(Debug)]
+pub(super) struct Presence {
+    state: Arc<State>,
+    key: Box<str>,
+}
+
+impl Presence {
+    /// Enters a client.
+    pub(super) fn enter(state: &Arc<State>, key: &str, entry: PresenceEntry) -> Self {
+        state.presence.connected(key, entry);
+        state.bus.presence_changed();
+        Self { state: Arc::clone(state), key: key.into() }
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        if self.state.presence.disconnected(&self.key, clock::unix_ms()) {
+            self.state.bus.presence_changed();
+            self.state.wishes.make(Wish::Presence);
+        }
+    }
 }
 
 /// Who calls: what a request that outlives its turn takes along.
@@ -66,16 +95,9 @@ impl Client {
         caller: Caller,
         outbox: Arc<Outbox>,
         membership: Membership,
-        presence_key: Option<Box<str>>,
+        presence: Option<Presence>,
     ) -> Self {
-        Self {
-            caller,
-            outbox,
-            _membership: membership,
-            under_way: Arc::default(),
-            presence_key,
-            refused_in_a_row: 0,
-        }
+        Self { caller, outbox, membership, under_way: Arc::default(), presence, refused_in_a_row: 0 }
     }
 
     /// Who it is.
@@ -110,10 +132,5 @@ impl Client {
     /// Moves frames to where they are written from, and says how to close once none are left.
     pub(super) fn take_frames(&self, into: &mut VecDeque<Bytes>, most: usize) -> Option<Close> {
         self.outbox.take(into, most)
-    }
-
-    /// It has gone. Says whether that changes who is there.
-    pub(super) fn leave(&mut self, state: &State, now_ms: u64) -> bool {
-        self.presence_key.take().is_some_and(|key| state.presence.disconnected(&key, now_ms))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Ending;
-use super::client::{Caller, Client};
+use super::client::{Caller, Client, Presence};
 use super::handshake::send;
 use super::wire::Wire;
 use crate::auth::admission::Admitted;
@@ -50,14 +50,11 @@ pub(super) async fn accept(
     let key = (params.client.mode != ClientMode::Cli).then(|| {
         let device = admitted.device.as_ref().map(|asking| asking.device.id.as_str());
         let named = device.or(params.client.instance_id.as_deref()).unwrap_or(&conn_id);
-        named.to_lowercase().into_boxed_str()
+        named.to_lowercase()
     });
-    if let Some(key) = &key {
-        state.presence.connected(key, entry(params, admitted, peer, now_ms));
-        state.bus.presence_changed();
-    }
+    let presence = key.map(|key| Presence::enter(state, &key, entry(params, admitted, peer, now_ms)));
     // First the bus, then the snapshot: what happens in between arrives as an event and is not lost.
-    let client = join(state, caller, MAX_BUFFERED, key);
+    let client = join(state, caller, MAX_BUFFERED, presence);
     wire.trust(MAX_PAYLOAD);
 
     let settings = state.settings.load_full();
@@ -112,7 +109,7 @@ pub(super) async fn accept_v1(
         scopes: Scopes::all(),
         webchat: &*hello.client.mode == "webchat",
     };
-    let key = hello.client.instance_id.as_deref().unwrap_or(&conn_id).to_lowercase().into_boxed_str();
+    let key = hello.client.instance_id.as_deref().unwrap_or(&conn_id).to_lowercase();
     let entry = PresenceEntry {
         host: Some(hello.client.name.to_string()),
         ip: remote_ip(peer),
@@ -123,9 +120,8 @@ pub(super) async fn accept_v1(
         ts: now_ms,
         ..PresenceEntry::default()
     };
-    state.presence.connected(&key, entry);
-    state.bus.presence_changed();
-    let client = join(state, caller, hello::POLICY.max_buffered_bytes, Some(key));
+    let here = Presence::enter(state, &key, entry);
+    let client = join(state, caller, hello::POLICY.max_buffered_bytes, Some(here));
     wire.trust(hello::POLICY.max_payload);
     let (presence, health) = (state.presence.json(now_ms), state.health.get());
     let host = machine::host_name();
@@ -141,11 +137,11 @@ pub(super) async fn accept_v1(
     Ok(client)
 }
 
-fn join(state: &Arc<State>, caller: Caller, max_buffered: usize, key: Option<Box<str>>) -> Client {
+fn join(state: &Arc<State>, caller: Caller, max_buffered: usize, presence: Option<Presence>) -> Client {
     let outbox = Outbox::new(max_buffered);
     let may_pair = caller.role == Role::Operator && caller.scopes.grant(Scope::Pairing);
     let membership = state.bus.join(Arc::clone(&outbox), may_pair);
-    Client::new(caller, outbox, membership, key)
+    Client::new(caller, outbox, membership, presence)
 }
 
 /// Where a client is; one on this machine has no address worth telling.

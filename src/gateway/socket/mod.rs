@@ -20,7 +20,6 @@ use super::methods::dispatch;
 use super::state::State;
 use super::wishes::Wish;
 use crate::bus::Close;
-use crate::host::clock;
 use crate::protocol::frame::{HANDSHAKE_TIMEOUT_MS, MAX_PREAUTH};
 pub(super) use client::{Caller, Client};
 use wire::{Received, Wire};
@@ -100,9 +99,6 @@ async fn converse(wire: &mut Wire, mut client: Client, state: &Arc<State>) -> En
             }
         }
     };
-    if client.leave(state, clock::unix_ms()) {
-        state.wishes.make(Wish::Presence);
-    }
     if let Ending::Close(code, reason) = &ending {
         tracing::debug!(target: "ws", "{}: closed {code} {reason}", client.conn_id());
     }
