@@ -97,7 +97,14 @@ impl Client {
         membership: Membership,
         presence: Option<Presence>,
     ) -> Self {
-        Self { caller, outbox, membership, under_way: Arc::default(), presence, refused_in_a_row: 0 }
+        Self {
+            caller,
+            outbox,
+            _membership: membership,
+            _presence: presence,
+            under_way: Arc::default(),
+            refused_in_a_row: 0,
+        }
     }
 
     /// Who it is.
