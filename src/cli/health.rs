@@ -21,7 +21,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
-    let (snapshot, took) = ask(&args, context, ui)?;
+    let (snapshot, took) = fetch(&args, context, ui)?;
     if args.json {
         ui.answer(1, &snapshot);
     } else {
@@ -33,7 +33,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
 
 /// `gateway health`: the same in the words of the reference.
 pub(super) fn run_gateway(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
-    let (snapshot, took) = ask(&args, context, ui)?;
+    let (snapshot, took) = fetch(&args, context, ui)?;
     if args.json {
         ui.answer(1, &snapshot);
     } else {
@@ -44,7 +44,7 @@ pub(super) fn run_gateway(args: Args, context: &Context, ui: &mut Ui) -> Result<
     Ok(code(&snapshot))
 }
 
-fn ask(args: &Args, context: &Context, ui: &mut Ui) -> Result<(HealthSnapshot, u128), CliError> {
+fn fetch(args: &Args, context: &Context, ui: &mut Ui) -> Result<(HealthSnapshot, u128), CliError> {
     let config = context.config_or_default(ui);
     let target = args.target.resolve(context, &config)?;
     context.block_on(async {

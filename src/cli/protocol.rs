@@ -33,11 +33,11 @@ enum Command {
 
 pub(super) fn run(args: Args, _: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let Command::Schema { json: _ } = args.command;
-    ui.answer(1, &schema());
+    ui.answer(1, &whole_protocol());
     Ok(ExitCode::Ok)
 }
 
-fn schema() -> Value {
+fn whole_protocol() -> Value {
     let mut generator = SchemaGenerator::default();
     let frames = json!({
         "request": of::<Request>(&mut generator),

@@ -4,55 +4,30 @@
 //! guarantees"). It must not know where an address or a credential came from.
 
 mod address;
+mod connect;
 mod error;
 mod identity;
 pub mod probe;
 mod socket;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::host::clock;
-use crate::protocol::connect::{
-    ClientId, ClientInfo, ClientMode, ConnectAuth, ConnectParams, DeviceProof, PROTOCOL_MIN,
-};
+use crate::protocol::connect::ConnectAuth;
 use crate::protocol::event::{Challenge, ConnectChallenge, Event as _};
 use crate::protocol::frame::{EventFrame, Response};
 use crate::protocol::method::Method;
-use crate::protocol::scope::{Role, Scope};
-use crate::protocol::text::{Credential, NonEmpty};
-use crate::secret::Secret;
+use crate::protocol::scope::Role;
+use crate::protocol::text::Credential;
 pub use address::{Address, AddressError};
+use connect::connect_params;
+pub use connect::{Connect, Credentials};
 pub use error::ClientError;
 use identity::Identity;
 use socket::{Incoming, Socket};
-
-/// What a client presents.
-#[derive(Clone, Debug, Default)]
-pub struct Credentials {
-    /// The gateway's token.
-    pub token: Option<Secret>,
-    /// The gateway's password.
-    pub password: Option<Secret>,
-    /// Where this user's own key is kept. It is used where there is neither token nor password.
-    pub identity: Option<PathBuf>,
-}
-
-/// How to connect.
-#[derive(Clone, Debug)]
-pub struct Connect {
-    /// Where to.
-    pub address: Address,
-    /// With what.
-    pub credentials: Credentials,
-    /// What to ask to be allowed.
-    pub scopes: Vec<Scope>,
-    /// How long connecting, and each call, may take.
-    pub timeout: Duration,
-}
 
 /// A connection that has been accepted.
 #[derive(Debug)]
@@ -94,7 +69,7 @@ impl Client {
             device_token: Credential(device_token),
             ..ConnectAuth::default()
         };
-        let mut params = params(&connect.scopes, auth)?;
+        let mut params = connect_params(&connect.scopes, auth)?;
         if let Some(identity) = &identity {
             params.device = Some(identity.prove(&params, &challenge.nonce, clock::unix_ms())?);
         }
@@ -166,39 +141,4 @@ async fn within<T>(
     work: impl Future<Output = Result<T, ClientError>>,
 ) -> Result<T, ClientError> {
     tokio::time::timeout(timeout, work).await.unwrap_or(Err(ClientError::Timeout(timeout)))
-}
-
-fn params(scopes: &[Scope], auth: ConnectAuth) -> Result<ConnectParams, ClientError> {
-    // None of these texts is empty.
-    let text = |text: &str| NonEmpty::new(text).ok_or(ClientError::Foreign);
-    let scopes = scopes.iter().map(|scope| text(scope.as_str())).collect::<Result<_, _>>()?;
-    Ok(ConnectParams {
-        min_protocol: PROTOCOL_MIN,
-        max_protocol: PROTOCOL_MIN,
-        client: ClientInfo {
-            id: ClientId::CLI,
-            display_name: None,
-            version: text(env!("CARGO_PKG_VERSION"))?,
-            platform: text(std::env::consts::OS)?,
-            device_family: None,
-            model_identifier: None,
-            mode: ClientMode::Cli,
-            instance_id: None,
-            build_id: None,
-            time_zone: None,
-        },
-        caps: None,
-        commands: None,
-        permissions: None,
-        path_env: None,
-        role: Some(text(Role::Operator.as_str())?),
-        scopes: Some(scopes),
-        device: None::<DeviceProof>,
-        auth: Some(auth),
-        locale: None,
-        user_agent: None,
-        computer_use: None,
-        worker_runs: None,
-        model_catalog: None,
-    })
 }

@@ -20,8 +20,9 @@ const FLOORS: &[&[&str]] = &[
 const PURE: &[&str] = &["src/exit.rs", "src/secret.rs", "src/instance", "src/protocol"];
 
 /// Names that free functions in several files may share, because their file says the rest.
-const ORDINARY: &[&str] =
-    &["run", "new", "main", "render", "parse", "handle", "read", "find", "command", "load"];
+const ORDINARY: &[&str] = &[
+    "run", "new", "main", "render", "parse", "handle", "read", "find", "command", "load", "describe", "show",
+];
 
 fn sources(dir: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -15,8 +15,8 @@ use super::state::State;
 
 /// The routes. A WebSocket upgrade never gets here: it is welcome on any path (protocol notes §1.1).
 pub fn router(state: Arc<State>) -> Router {
-    let live = get(probes::live).fallback(only_reading);
-    let ready = get(probes::ready).fallback(only_reading);
+    let live = get(probes::live_probe).fallback(only_reading);
+    let ready = get(probes::ready_probe).fallback(only_reading);
     Router::new()
         .route("/health", live.clone())
         .route("/healthz", live)

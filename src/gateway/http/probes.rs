@@ -20,12 +20,12 @@ pub(super) struct Live {
     status: &'static str,
 }
 
-pub(super) async fn live() -> Json<Live> {
+pub(super) async fn live_probe() -> Json<Live> {
     Json(Live { ok: true, status: "live" })
 }
 
 /// Details are for callers on this machine.
-pub(super) async fn ready(
+pub(super) async fn ready_probe(
     Shared(state): Shared<Arc<State>>,
     Extension(from): Extension<SocketAddr>,
     headers: HeaderMap,

@@ -203,7 +203,7 @@ async fn pair(
                 let request_id = uuid::Uuid::new_v4().to_string();
                 return grant(state, asking, Some(request_id), now_ms).await.map(Some);
             }
-            Err(ask(state, asking, unpaired.as_str(), now_ms).await)
+            Err(request_pairing(state, asking, unpaired.as_str(), now_ms).await)
         }
     }
 }
@@ -247,7 +247,7 @@ async fn grant(
 }
 
 /// Stores a pairing request for an operator to decide on; the connection is refused.
-async fn ask(state: &Arc<State>, asking: &Asking, reason: &str, now_ms: u64) -> ErrorShape {
+async fn request_pairing(state: &Arc<State>, asking: &Asking, reason: &str, now_ms: u64) -> ErrorShape {
     let id = uuid::Uuid::new_v4().to_string();
     let changed = state
         .devices
