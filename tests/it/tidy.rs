@@ -118,7 +118,7 @@ fn files_stay_small() {
             large.push(format!("{}: {lines} lines", path.display()));
         }
     }
-    for (path, text) in sources("tests") {
+    for (path, text) in sources("tests").into_iter().chain(sources("benches")) {
         if text.lines().count() > 800 {
             large.push(format!("{}: {} lines", path.display(), text.lines().count()));
         }
@@ -128,7 +128,7 @@ fn files_stay_small() {
 
 #[test]
 fn no_file_is_called_after_nothing() {
-    for (path, _) in sources("src").into_iter().chain(sources("tests")) {
+    for (path, _) in ["src", "tests", "benches"].into_iter().flat_map(sources) {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let empty = ["util", "helper", "common", "misc", "shared", "stuff"];
         assert!(!empty.iter().any(|word| name.starts_with(word)), "{}: name what is in it", path.display());
@@ -137,7 +137,7 @@ fn no_file_is_called_after_nothing() {
 
 #[test]
 fn every_module_opens_with_what_it_is() {
-    for (path, text) in sources("src").into_iter().chain(sources("tests")) {
+    for (path, text) in ["src", "tests", "benches"].into_iter().flat_map(sources) {
         assert!(text.starts_with("//! "), "{} does not say what it is", path.display());
     }
 }
