@@ -61,17 +61,18 @@ impl Bus {
         Membership { bus: Arc::clone(self), key }
     }
 
-    /// Sends an event to everybody it is for. The sequence number counts only while somebody is connected
-    /// (protocol notes §2.5).
-    pub fn publish<E: Event>(&self, payload: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
+    /// Sends an event to everybody it is for, and says how many bytes that is in all. The sequence number counts only
+    /// while somebody is connected (protocol notes §2.5).
+    pub fn publish<E: Event>(&self, payload: &(impl Serialize + ?Sized)) -> serde_json::Result<usize> {
         let mut members = self.lock();
         if members.by_key.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         members.last_seq += 1;
         let version = E::VERSIONED.then(|| self.state_version());
         let frame = Frame::text(&EventOut::broadcast(E::NAME, payload, members.last_seq, version))?;
         let urgency = if E::DROP_IF_SLOW { Urgency::DropIfSlow } else { Urgency::MustArrive };
+        let mut bytes = 0;
         for member in members.by_key.values() {
             let wanted = match E::AUDIENCE {
                 Audience::Everyone => true,
@@ -80,9 +81,10 @@ impl Bus {
             };
             if wanted {
                 member.outbox.push(frame.clone(), urgency);
+                bytes += frame.len();
             }
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Asks every client's connection to close.

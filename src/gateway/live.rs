@@ -27,6 +27,11 @@ use crate::protocol::frame::TICK_INTERVAL_MS;
 const TICKS_PER_HEALTH: u32 = 2;
 /// Presence is told at most this often: the event carries the whole list.
 const PRESENCE_WINDOW: Duration = Duration::from_millis(250);
+/// And this often at least, however many clients there are.
+const PRESENCE_WINDOW_MAX: Duration = Duration::from_secs(10);
+/// In between, so that telling who is there takes no more than this many bytes a second: thousands of clients that
+/// come and go would otherwise have the gateway do nothing else.
+const PRESENCE_BYTES_PER_SECOND: u64 = 32 * 1024 * 1024;
 /// Health is told at most this often: every connect asks for it.
 const HEALTH_WINDOW: Duration = Duration::from_secs(1);
 /// The service manager is told how many are connected at most this often.
@@ -204,7 +209,9 @@ impl Live {
             }
         }
         if agenda.presence.take(now) {
-            self.publish::<Presence>(&PresenceList { presence: self.state.presence.list(clock::unix_ms()) });
+            let presence = self.state.presence.list(clock::unix_ms());
+            let bytes = self.publish::<Presence>(&PresenceList { presence });
+            agenda.presence.set_window(presence_window(bytes));
         }
         if agenda.health.take(now) {
             self.tell_health();
@@ -219,10 +226,11 @@ impl Live {
         }
     }
 
-    fn publish<E: crate::protocol::event::Event>(&self, payload: &E::Payload) {
-        if let Err(error) = self.state.bus.publish::<E>(payload) {
+    fn publish<E: crate::protocol::event::Event>(&self, payload: &E::Payload) -> usize {
+        self.state.bus.publish::<E>(payload).unwrap_or_else(|error| {
             tracing::error!(target: "gateway", "cannot publish {}: {error}", E::NAME);
-        }
+            0
+        })
     }
 
     fn tell_health(&self) {
@@ -286,6 +294,12 @@ impl Agenda {
             [self.watchdog, self.heartbeat, self.presence.due(), self.health.due(), self.status.due()];
         optional.into_iter().flatten().fold(self.tick, Instant::min)
     }
+}
+
+/// How long to wait before presence is told again, when telling it took so many bytes.
+fn presence_window(bytes: usize) -> Duration {
+    let millis = bytes as u64 * 1000 / PRESENCE_BYTES_PER_SECOND;
+    Duration::from_millis(millis).clamp(PRESENCE_WINDOW, PRESENCE_WINDOW_MAX)
 }
 
 /// Whether every listener turns: each is asked, and must answer within the deadline.

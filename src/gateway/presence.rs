@@ -1,7 +1,7 @@
 //! Who is there: connected clients, what notes said of others, and the gateway itself (protocol notes §3.5).
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::value::RawValue;
 
@@ -13,6 +13,8 @@ use crate::protocol::presence::PresenceEntry;
 const TTL_MS: u64 = 300_000;
 /// Entries kept at most; the one heard of longest ago makes room.
 const MAX_ENTRIES: usize = 200;
+/// Of these, clients that have gone: scripts that come and go must not fill every `hello-ok`.
+const MAX_GONE: usize = 32;
 /// Characters of a note that name an entry when nothing better does.
 const KEY_CHARS: usize = 64;
 
@@ -27,7 +29,7 @@ pub struct PresenceList {
 struct Known {
     entry: PresenceEntry,
     /// The entry as JSON, made when it changes rather than at every `hello-ok`.
-    json: String,
+    json: Arc<RawValue>,
     /// A connected client does not expire.
     connected: bool,
 }
@@ -66,6 +68,7 @@ impl PresenceList {
         known.entry.reason = Some("disconnect".to_owned());
         known.entry.ts = now_ms;
         known.json = json(&known.entry);
+        forget_oldest_gone(&mut entries);
         true
     }
 
@@ -89,26 +92,15 @@ impl PresenceList {
         list
     }
 
-    /// The same as JSON.
-    pub fn json(&self, now_ms: u64) -> Box<RawValue> {
+    /// The same, each as JSON that is made already.
+    pub fn json(&self, now_ms: u64) -> Vec<Arc<RawValue>> {
         let own = json(&PresenceEntry { ts: now_ms, ..self.own.clone() });
         let mut entries = self.lock();
         expire(&mut entries, now_ms);
-        let mut known: Vec<_> = entries.values().collect();
-        known.sort_by_key(|known| std::cmp::Reverse(known.entry.ts));
-        let texts = std::iter::once(own.as_str()).chain(known.iter().map(|known| known.json.as_str()));
-        let mut list = String::with_capacity(
-            2 + known.iter().map(|known| known.json.len() + 1).sum::<usize>() + own.len(),
-        );
-        list.push('[');
-        for (index, text) in texts.enumerate() {
-            if index > 0 {
-                list.push(',');
-            }
-            list.push_str(text);
-        }
-        list.push(']');
-        raw(list)
+        let mut known: Vec<_> = entries.values().map(|known| (known.entry.ts, &known.json)).collect();
+        known.sort_unstable_by_key(|(ts, _)| std::cmp::Reverse(*ts));
+        let rest = known.into_iter().map(|(_, json)| Arc::clone(json));
+        std::iter::once(own).chain(rest).collect()
     }
 
     fn put(&self, key: &str, entry: PresenceEntry, connected: bool) {
@@ -133,14 +125,20 @@ fn expire(entries: &mut HashMap<String, Known>, now_ms: u64) {
     entries.retain(|_, known| known.connected || now_ms.saturating_sub(known.entry.ts) <= TTL_MS);
 }
 
-fn json(entry: &PresenceEntry) -> String {
-    // An entry is strings and numbers: it always serialises.
-    serde_json::to_string(entry).unwrap_or_else(|_| "{\"ts\":0}".to_owned())
+/// Keeps the number of clients that have gone within its bound.
+fn forget_oldest_gone(entries: &mut HashMap<String, Known>) {
+    let gone = |known: &Known| !known.connected && known.entry.reason.as_deref() == Some("disconnect");
+    if entries.values().filter(|known| gone(known)).count() > MAX_GONE {
+        let oldest = entries.iter().filter(|(_, known)| gone(known)).min_by_key(|(_, known)| known.entry.ts);
+        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+            entries.remove(&key);
+        }
+    }
 }
 
-fn raw(json: String) -> Box<RawValue> {
-    // The text was put together from JSON; an empty list is what is left should it not be.
-    RawValue::from_string(json).unwrap_or_default()
+fn json(entry: &PresenceEntry) -> Arc<RawValue> {
+    // An entry is strings and numbers: it always serialises.
+    serde_json::value::to_raw_value(entry).unwrap_or_default().into()
 }
 
 /// What makes an entry news (protocol notes §3.5).
@@ -250,8 +248,9 @@ mod tests {
         let list = PresenceList::new("1");
         list.connected("a", entry("a", 10));
         let typed = serde_json::to_value(list.list(20)).unwrap();
-        let text: serde_json::Value = serde_json::from_str(list.json(20).get()).unwrap();
-        assert_eq!(typed, text);
+        let made: Vec<serde_json::Value> =
+            list.json(20).iter().map(|entry| serde_json::from_str(entry.get()).unwrap()).collect();
+        assert_eq!(typed, serde_json::Value::from(made));
         assert_eq!(typed[0]["reason"], "self");
         assert_eq!(typed[0]["ts"], 20);
     }
@@ -265,6 +264,18 @@ mod tests {
         assert!(!list.disconnected("c", 12));
         assert_eq!(hosts(&list.list(12 + TTL_MS)), ["b", "a"]);
         assert_eq!(hosts(&list.list(13 + TTL_MS)), ["a"]);
+    }
+
+    #[test]
+    fn of_those_who_left_only_the_latest_are_remembered() {
+        let list = PresenceList::new("1");
+        for number in 0..MAX_GONE as u64 + 5 {
+            list.connected(&number.to_string(), entry(&number.to_string(), number));
+            list.disconnected(&number.to_string(), number);
+        }
+        let now = list.list(100);
+        assert_eq!(hosts(&now).len(), MAX_GONE);
+        assert!(hosts(&now).contains(&"36") && !hosts(&now).contains(&"4"));
     }
 
     #[test]

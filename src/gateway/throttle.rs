@@ -18,6 +18,11 @@ impl Throttle {
         Self { window, granted: None, due: None }
     }
 
+    /// Changes the window, from the last grant on.
+    pub fn set_window(&mut self, window: Duration) {
+        self.window = window;
+    }
+
     /// Somebody wishes.
     pub fn want(&mut self, now: Instant) {
         let earliest = self.granted.map_or(now, |granted| granted + self.window);

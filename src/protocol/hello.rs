@@ -111,7 +111,7 @@ pub struct HelloServer<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct HelloSnapshot<'a> {
     /// Presence entries, newest first.
-    pub presence: &'a RawValue,
+    pub presence: &'a [&'a RawValue],
     /// The health snapshot.
     pub health: &'a RawValue,
     /// How often these changed.

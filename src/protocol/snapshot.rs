@@ -68,7 +68,7 @@ pub struct Server<'a> {
 pub struct Snapshot<'a> {
     /// Presence entries, newest first.
     #[schemars(with = "Vec<super::presence::PresenceEntry>")]
-    pub presence: &'a RawValue,
+    pub presence: &'a [&'a RawValue],
     /// The health snapshot.
     #[schemars(with = "serde_json::Value")]
     pub health: &'a RawValue,

@@ -48,7 +48,7 @@ pub(super) async fn say(mut wire: Wire, code: u16, reason: &str, state: &State) 
 /// never see why it was closed.
 async fn read_out(stream: &tokio::net::TcpStream) {
     let mut left = GOODBYE_BYTES;
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = [0; 4096];
     while left > 0 && stream.readable().await.is_ok() {
         match stream.try_read(&mut buffer) {
             Ok(0) => return,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use super::Ending;
 use super::client::{Caller, Client, Presence};
 use super::handshake::send;
@@ -60,7 +62,8 @@ pub(super) async fn accept(
     let settings = state.settings.load_full();
     let newer = admitted.protocol > 3;
     let tell = !newer || scopes.grant(Scope::Read);
-    let presence = if tell { state.presence.json(now_ms) } else { empty_list() };
+    let presence = if tell { state.presence.json(now_ms) } else { Vec::new() };
+    let presence: Vec<&RawValue> = presence.iter().map(|entry| &**entry).collect();
     let health = state.health.get();
     let session_defaults = SessionDefaults::of(settings.default_agent());
     let (config_path, state_dir) = paths(state);
@@ -124,6 +127,7 @@ pub(super) async fn accept_v1(
     let client = join(state, caller, hello::POLICY.max_buffered_bytes, Some(here));
     wire.trust(hello::POLICY.max_payload);
     let (presence, health) = (state.presence.json(now_ms), state.health.get());
+    let presence: Vec<&RawValue> = presence.iter().map(|entry| &**entry).collect();
     let host = machine::host_name();
     let snapshot = HelloSnapshot {
         presence: &presence,
@@ -197,8 +201,4 @@ fn paths(state: &State) -> (String, String) {
 
 fn uptime_ms(state: &State) -> u64 {
     u64::try_from(state.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-fn empty_list() -> Box<serde_json::value::RawValue> {
-    serde_json::value::RawValue::from_string("[]".to_owned()).unwrap_or_default()
 }

@@ -40,7 +40,8 @@ pub(super) async fn serve(upgraded: Upgraded, from: SocketAddr, state: Arc<State
         outcome = tokio::time::timeout(deadline, shaking) => outcome.unwrap_or(Err(Ending::Close(1000, String::new()))),
         () = state.tasks.stop_token().cancelled() => Err(Ending::Close(STOPPING.code, STOPPING.reason.to_owned())),
     };
-    drop((pending, upgraded.headers));
+    // Each would keep its buffers as long as the connection lasts.
+    drop((pending, upgraded.headers, upgraded.early));
     let ending = match outcome {
         Ok(client) => {
             state.wishes.make(Wish::Health);
