@@ -11,4 +11,5 @@ mod support;
 
 mod cli_config;
 mod cli_global;
+mod readme;
 mod tidy;
