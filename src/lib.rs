@@ -14,6 +14,7 @@
 //! | 4 | [`bus`] | publish to every client, with sequence numbers and bounds | who connects, and why |
 //! | 4 | [`client`] | a connection to a gateway, from outside | where its address came from |
 //! | 4 | [`config`] | the configuration file: read, check, edit, compare | who uses a setting |
+//! | 4 | [`service`] | the gateway under a service manager: install, control, observe | what the gateway does |
 //! | 3 | [`host`] | the machine: files, processes, ports, clock | what it is used for |
 //! | 2 | [`protocol`] | words: frames, methods, events | sockets, policy |
 //! | 1 | [`instance`] | words: which gateway is meant | the machine |
@@ -39,6 +40,7 @@ pub mod host;
 pub mod bus;
 pub mod client;
 pub mod config;
+pub mod service;
 
 pub mod auth;
 

@@ -4,9 +4,11 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 /// A lock that this process holds. The kernel releases it when the process ends, however it ends.
 #[derive(Debug)]
@@ -32,6 +34,20 @@ impl Lock {
             Ok(()) => Ok(Attempt::Taken(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(Attempt::Held),
             Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Takes the lock file, waiting for its holder at most until the deadline.
+    pub async fn take_within(path: &Path, deadline: Duration) -> io::Result<Attempt> {
+        let end = Instant::now() + deadline;
+        loop {
+            let attempt = Self::try_take(path)?;
+            let left = end.saturating_duration_since(Instant::now());
+            if matches!(attempt, Attempt::Taken(_)) || left.is_zero() {
+                return Ok(attempt);
+            }
+            // The kernel tells nobody when a lock is released; a human does not see a tenth of a second.
+            tokio::time::sleep(left.min(Duration::from_millis(100))).await;
         }
     }
 
@@ -83,5 +99,20 @@ mod tests {
         drop(lock);
         assert_eq!(read::<u32>(&path).unwrap(), None);
         assert!(matches!(Lock::try_take(&path).unwrap(), Attempt::Taken(_)));
+    }
+
+    #[tokio::test]
+    async fn waiting_for_a_lock_ends_at_the_deadline_or_with_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let Attempt::Taken(held) = Lock::try_take(&path).unwrap() else { panic!("nobody holds it") };
+        let short = Lock::take_within(&path, Duration::from_millis(1)).await.unwrap();
+        assert!(matches!(short, Attempt::Held));
+        let release = async {
+            tokio::task::yield_now().await;
+            drop(held);
+        };
+        let (long, ()) = tokio::join!(Lock::take_within(&path, Duration::from_secs(60)), release);
+        assert!(matches!(long.unwrap(), Attempt::Taken(_)));
     }
 }

@@ -12,5 +12,7 @@ pub mod machine;
 pub mod notify;
 pub mod port;
 pub mod process;
+pub mod stat;
 pub mod tail;
 pub mod tasks;
+pub mod user;

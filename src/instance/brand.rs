@@ -68,8 +68,14 @@ impl Brand {
 
     /// The header that may carry a hook token: `X-Fased-Token` (protocol notes §5.6).
     pub fn token_header(self) -> String {
+        self.extension_key("Token")
+    }
+
+    /// A name of ours among names of others: an HTTP header, or a key in the `[Unit]` section of a unit file, where
+    /// systemd ignores what begins with `X-` (systemd.unit(5)): `X-Smart-Agent-Neo-Profile`.
+    pub fn extension_key(self, name: &str) -> String {
         let words = self.slug().split('-').map(capitalised).collect::<Vec<_>>();
-        format!("X-{}-Token", words.join("-"))
+        format!("X-{}-{name}", words.join("-"))
     }
 
     /// What stands for a secret in a configuration that is shown (protocol notes §3.15).

@@ -13,3 +13,4 @@ mod cli_config;
 mod cli_global;
 mod readme;
 mod tidy;
+mod units;

@@ -10,14 +10,34 @@ const FLOORS: &[&[&str]] = &[
     &["instance"],
     &["protocol"],
     &["host"],
-    &["bus", "client", "config"],
+    &["bus", "client", "config", "service"],
     &["auth"],
     &["gateway"],
     &["cli"],
 ];
 
 /// Modules that are words only: no runtime, no files, no environment, no processes.
-const PURE: &[&str] = &["src/exit.rs", "src/secret.rs", "src/instance", "src/protocol"];
+const PURE: &[&str] = &[
+    "src/exit.rs",
+    "src/secret.rs",
+    "src/instance",
+    "src/protocol",
+    "src/service/definition.rs",
+    "src/service/facts.rs",
+    "src/service/observed.rs",
+    "src/service/plan",
+    "src/service/reach.rs",
+    "src/service/redact.rs",
+    "src/service/spec.rs",
+    "src/service/systemd/effective.rs",
+    "src/service/systemd/exits.rs",
+    "src/service/systemd/properties.rs",
+    "src/service/systemd/quoting.rs",
+    "src/service/systemd/syntax.rs",
+    "src/service/systemd/timespan.rs",
+    "src/service/systemd/unit.rs",
+    "src/service/systemd/version.rs",
+];
 
 /// Names that free functions in several files may share, because their file says the rest.
 const ORDINARY: &[&str] = &[

@@ -1,0 +1,100 @@
+//! What every service manager can do for us: say what is, and perform one step.
+//!
+//! Nothing here chooses anything; the plan did.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::error::ServiceError;
+use super::observed::Observed;
+use super::plan::{Planned, Step};
+use super::spec::ServiceSpec;
+use super::systemd::RenderError;
+
+/// A service manager, asked about one service.
+pub trait Manager {
+    /// Looks at everything once.
+    fn observe(&self) -> impl Future<Output = Observed>;
+
+    /// The definition that should be there, for the manager that was found.
+    fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<super::plan::Desired, RenderError>;
+
+    /// Does one step. Returns remarks.
+    fn perform(
+        &self,
+        step: &Step,
+        circumstances: &mut Circumstances<'_>,
+    ) -> impl Future<Output = Result<Vec<String>, ServiceError>>;
+}
+
+/// Asks the gateway itself whether it is well. Given the main process, it must have the answer from that process.
+pub trait Probe {
+    /// One attempt, with a deadline of its own. The error says what is wrong, in words.
+    fn probe(&self, main_pid: u32) -> BoxFuture<'_, Result<(), String>>;
+}
+
+/// What goes along from step to step.
+pub struct Circumstances<'a> {
+    /// Asks the gateway whether it is well.
+    pub probe: &'a dyn Probe,
+    /// Is told what happens.
+    pub report: &'a mut dyn FnMut(Progress<'_>),
+    /// How long things may take.
+    pub patience: Patience,
+    /// The run of the service before the last start or restart.
+    pub invocation_before: Option<String>,
+    /// Whether lingering was turned on by a step before.
+    pub linger_by_us: bool,
+}
+
+impl<'a> Circumstances<'a> {
+    /// At the beginning of a plan.
+    pub fn new(probe: &'a dyn Probe, report: &'a mut dyn FnMut(Progress<'_>), patience: Patience) -> Self {
+        Self { probe, report, patience, invocation_before: None, linger_by_us: false }
+    }
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// A job; none for what the service's own limits allow.
+    pub job: Option<Duration>,
+    /// From READY until the gateway answers.
+    pub answer: Duration,
+    /// How long it is watched after READY: whoever crashes right then was never ready.
+    pub settle: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { job: None, answer: Duration::from_secs(15), settle: Duration::from_secs(2) }
+    }
+}
+
+/// What happens while a plan is performed.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A step begins.
+    Step {
+        /// Its number, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+        /// The step.
+        planned: &'a Planned,
+    },
+    /// It is still waited for.
+    Waiting {
+        /// Since when.
+        elapsed: Duration,
+        /// What the service says about itself.
+        status: Option<&'a str>,
+    },
+    /// A step failed, and the way back begins.
+    Undoing {
+        /// Why.
+        because: &'a ServiceError,
+    },
+}

@@ -1,0 +1,41 @@
+//! The gateway as a service: what it should be, what it is, and the way from one to the other.
+//!
+//! ```text
+//! instance + choices ──> spec ──> desire ─┐
+//!                 files, manager ──> observe ──> plan ──> apply ──> observe
+//! ```
+//!
+//! * [`spec`]: what is wanted, in no platform's words. Pure.
+//! * [`observed`], [`definition`], [`record`]: what was found, as values.
+//! * [`facts`]: what that means for people: installed, enabled, loaded, running, ready, healthy. Pure.
+//! * [`plan`]: the steps, and the refusals. Pure; the only place that chooses.
+//! * [`manager`], [`apply`]: what performs them, and undoes them when an install fails.
+//! * [`systemd`]: the user manager of systemd.
+//!
+//! Knows nothing of the gateway's configuration, protocol or inside: whoever wants to know whether it is healthy
+//! passes in a [`manager::Probe`].
+
+pub mod apply;
+pub mod claim;
+pub mod definition;
+pub mod error;
+pub mod facts;
+pub mod manager;
+pub mod observed;
+pub mod plan;
+pub mod program;
+pub mod reach;
+pub mod record;
+pub mod redact;
+pub mod spec;
+pub mod systemd;
+
+use serde::Serialize;
+
+/// Whose service manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// The manager of one user.
+    User,
+}

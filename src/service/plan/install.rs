@@ -1,0 +1,175 @@
+//! What an install does: only what is missing, and nothing to what is not ours.
+
+use super::{Decided, Desired, Install, Look, Planned, Refusal, Step, planned};
+use crate::service::definition::{Found, Standing};
+use crate::service::observed::{DirectoryProblem, Linger};
+use crate::service::record::Record;
+
+pub(super) fn install(install: Install, desired: &Desired, look: Look<'_>) -> Decided {
+    check_place(install, look)?;
+    let write = must_write(install, desired, look)?;
+    let (mut steps, mut notes) = (Vec::new(), Vec::new());
+    let (observed, state) = (look.observed, &look.reached.state);
+
+    if let Some(because) = write {
+        if let Some(text) = observed.definition.found.text() {
+            steps.push(planned(Step::BackUp { text: text.to_owned() }, "it is about to be replaced"));
+        }
+        let path = observed.definition.path.clone();
+        let step = Step::WriteDefinition { path, text: desired.text.clone(), diff: desired.diff.clone() };
+        steps.push(planned(step, because));
+    } else if observed.definition.standing == Standing::Edited {
+        notes.push(format!(
+            "{} has comments or blanks of somebody else; they stay",
+            observed.definition.path.display()
+        ));
+    }
+    let enable = install.enable && !(state.unit_file_state == "enabled" && state.wanted_at_login);
+    if enable {
+        steps.push(planned(Step::Enable, "default.target does not want it"));
+    }
+    let loads_anew = write.is_some()
+        || enable
+        || state.need_daemon_reload
+        || !state.is_loaded()
+        || super::verbs::is_elsewhere(look);
+    if loads_anew {
+        steps.push(planned(Step::Reload, "what is on disk is not what the manager has read"));
+        steps.push(planned(
+            Step::CheckDefinition { strict: true },
+            "a value that systemd rejects is dropped silently",
+        ));
+    }
+    let (job, note) = bring_up(install, write.is_some(), look);
+    notes.extend(note);
+    let deferred = observed.inside && !job.is_empty();
+    if !deferred {
+        steps.extend(job.clone());
+    }
+    keep(install, desired, look, &mut steps, &mut notes);
+    if deferred {
+        // This process goes with the service: whatever has to be done must be done before.
+        steps.extend(job.into_iter().filter(|planned| !matches!(planned.step, Step::Prove { .. })));
+    }
+    notes.extend(super::verbs::drop_in_note(observed));
+    Ok((steps, notes))
+}
+
+/// Whether a definition may be put there at all.
+fn check_place(install: Install, look: Look<'_>) -> Result<(), Refusal> {
+    let definition = &look.observed.definition;
+    match &definition.directory_problem {
+        Some(DirectoryProblem::Link { .. }) if install.force => {}
+        Some(problem) => return Err(Refusal::Directory(problem.clone())),
+        None => {}
+    }
+    if !look.reached.reads_directory {
+        let dir = definition.path.parent().unwrap_or(&definition.path).to_owned();
+        return Err(Refusal::NotRead { dir });
+    }
+    match &definition.other_scope {
+        Some(path) if !install.force => {
+            Err(Refusal::OtherScope { unit: look.observed.unit.clone(), path: path.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why the definition must be written, if it must; a refusal where it may not.
+fn must_write(install: Install, desired: &Desired, look: Look<'_>) -> Result<Option<&'static str>, Refusal> {
+    let definition = &look.observed.definition;
+    let path = definition.path.clone();
+    let diff = desired.diff.clone();
+    match definition.standing {
+        Standing::Masked => Err(Refusal::Masked { unit: look.observed.unit.clone() }),
+        Standing::Linked => Err(super::verbs::managed_elsewhere(look)),
+        Standing::Unreadable => {
+            let why = match &definition.found {
+                Found::Unreadable(why) => why.clone(),
+                Found::Missing | Found::File { .. } | Found::Link { .. } => "unknown".to_owned(),
+            };
+            Err(Refusal::Unreadable { path, why })
+        }
+        Standing::Missing if look.reached.state.load_state == "masked" => {
+            Err(Refusal::Masked { unit: look.observed.unit.clone() })
+        }
+        Standing::Missing if super::verbs::is_elsewhere(look) && !install.force => {
+            Err(super::verbs::managed_elsewhere(look))
+        }
+        Standing::Missing => Ok(Some("it is not installed")),
+        _ if !desired.changes => Ok(None),
+        Standing::Ours => Ok(Some("what is wanted has changed")),
+        Standing::Edited | Standing::Foreign if install.force => Ok(Some("it is replaced by force")),
+        Standing::Edited => Err(Refusal::Edited { path, diff }),
+        Standing::Foreign => Err(Refusal::Foreign { path, diff }),
+    }
+}
+
+/// The steps after which it runs with the definition in place.
+fn bring_up(install: Install, changed: bool, look: Look<'_>) -> (Vec<Planned>, Option<String>) {
+    let state = &look.reached.state;
+    let wait = !look.observed.inside;
+    if !install.start {
+        let note = "it keeps running as it is until it is restarted".to_owned();
+        return (Vec::new(), (changed && state.is_active()).then_some(note));
+    }
+    if state.is_active() && !changed {
+        return (Vec::new(), None);
+    }
+    let job = if state.is_active() {
+        planned(Step::Restart { wait }, "it runs with the definition before")
+    } else if state.awaits_restart() {
+        planned(Step::Restart { wait }, "it failed, and the manager would only wait and try again")
+    } else if changed && state.active_state == "activating" {
+        planned(Step::Restart { wait }, "it is starting with the definition before")
+    } else {
+        planned(Step::Start { wait }, "it is not running")
+    };
+    let reset = planned(Step::ResetFailed, "earlier starts count against the start limit");
+    let prove = planned(Step::Prove { answers: true }, "a finished job alone proves nothing");
+    let note = (!wait).then(|| super::verbs::INSIDE.to_owned());
+    (vec![reset, job, prove], note)
+}
+
+/// What is remembered, and lingering.
+fn keep(
+    install: Install,
+    desired: &Desired,
+    look: Look<'_>,
+    steps: &mut Vec<Planned>,
+    notes: &mut Vec<String>,
+) {
+    let observed = look.observed;
+    let linger = install.linger && observed.linger != Linger::Yes;
+    if linger {
+        steps.push(planned(Step::EnableLinger, "without it the service ends with the last session"));
+    } else if observed.linger == Linger::No {
+        notes.push(
+            "it ends with your last session, and does not start before you log in: see loginctl enable-linger"
+                .to_owned(),
+        );
+    }
+    let record = remembered(desired, look, steps);
+    let same = observed.record.record().is_some_and(|known| known.says_the_same(&record));
+    if linger || !same {
+        let step = Step::SaveRecord { record: Box::new(record) };
+        steps.push(planned(step, "later commands compare with it"));
+    }
+}
+
+/// What is to be remembered: a definition that stays as it is stays in memory as it is.
+fn remembered(desired: &Desired, look: Look<'_>, steps: &[Planned]) -> Record {
+    let (found, known) = (&look.observed.definition, look.observed.record.record());
+    let linger_by_us = known.is_some_and(|known| known.linger_by_us);
+    let wanted = Record { linger_by_us, ..desired.record.clone() };
+    if steps.iter().any(|planned| matches!(planned.step, Step::WriteDefinition { .. })) {
+        return wanted;
+    }
+    let present = found.found.text().unwrap_or_default();
+    match known {
+        Some(known) if found.standing == Standing::Edited || known.text == present => {
+            Record { text: known.text.clone(), generator: known.generator.clone(), ..wanted }
+        }
+        _ => Record { text: present.to_owned(), ..wanted },
+    }
+}

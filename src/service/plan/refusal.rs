@@ -1,0 +1,191 @@
+//! Why nothing will be done.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::exit::ExitCode;
+use crate::service::observed::{DirectoryProblem, lossy};
+use crate::service::reach::Unreachable;
+
+/// Why an intent is not carried out. Nothing has been changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "refusal")]
+pub enum Refusal {
+    /// The manager cannot be asked.
+    #[error(transparent)]
+    Unreachable(#[serde(skip)] Unreachable),
+    /// There is no such service.
+    #[error("{unit} is not installed")]
+    NotInstalled {
+        /// The unit.
+        unit: String,
+    },
+    /// A process runs, and its definition is gone.
+    #[error("{unit} is still running, but its definition is gone")]
+    Orphan {
+        /// The unit.
+        unit: String,
+    },
+    /// Somebody forbade the service.
+    #[error("{unit} is masked: somebody forbade it to run")]
+    Masked {
+        /// The unit.
+        unit: String,
+    },
+    /// The definition is looked after by somebody else.
+    #[error("{} is managed elsewhere ({}); it is not changed here", .path.display(), .source_path.display())]
+    ManagedElsewhere {
+        /// Where the definition is.
+        #[serde(serialize_with = "lossy")]
+        path: PathBuf,
+        /// Where it comes from.
+        #[serde(serialize_with = "lossy")]
+        source_path: PathBuf,
+    },
+    /// The definition was changed by hand.
+    #[error("{} was changed since it was installed", .path.display())]
+    Edited {
+        /// Where it is.
+        #[serde(serialize_with = "lossy")]
+        path: PathBuf,
+        /// What overwriting it would change.
+        diff: Option<String>,
+    },
+    /// The definition is somebody else's.
+    #[error("{} was not written by this program", .path.display())]
+    Foreign {
+        /// Where it is.
+        #[serde(serialize_with = "lossy")]
+        path: PathBuf,
+        /// What overwriting it would change.
+        diff: Option<String>,
+    },
+    /// What is in the place of the definition cannot be read as one.
+    #[error("{} cannot be read as a unit file: {why}", .path.display())]
+    Unreadable {
+        /// Where it is.
+        #[serde(serialize_with = "lossy")]
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Nothing may be written into the directory of definitions.
+    #[error("{}", directory_message(.0))]
+    Directory(DirectoryProblem),
+    /// The manager looks for definitions elsewhere.
+    #[error("the user manager does not read {}: its XDG_CONFIG_HOME is another one", .dir.display())]
+    NotRead {
+        /// The directory that would be written to.
+        #[serde(serialize_with = "lossy")]
+        dir: PathBuf,
+    },
+    /// The same service exists system-wide.
+    #[error("{unit} exists as a system service too ({}); one gateway needs one owner", .path.display())]
+    OtherScope {
+        /// The unit.
+        unit: String,
+        /// The system-wide definition.
+        #[serde(serialize_with = "lossy")]
+        path: PathBuf,
+    },
+    /// The manager cannot load the definition.
+    #[error("systemd cannot load {unit} ({load_state}): {why}")]
+    BadDefinition {
+        /// The unit.
+        unit: String,
+        /// The manager's word for it.
+        load_state: String,
+        /// The manager's reason.
+        why: String,
+    },
+    /// An install was asked for without saying of what.
+    #[error("no definition was given to install")]
+    NothingDesired,
+}
+
+impl Refusal {
+    /// How the command ends.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Unreachable(unreachable) => unreachable.exit_code(),
+            Self::NotInstalled { .. } | Self::Orphan { .. } => ExitCode::NotInstalled,
+            Self::Edited { .. } => ExitCode::Drift,
+            Self::ManagedElsewhere { .. } | Self::Foreign { .. } | Self::OtherScope { .. } => {
+                ExitCode::Conflict
+            }
+            Self::Directory(_) => ExitCode::NotPermitted,
+            Self::Masked { .. }
+            | Self::Unreadable { .. }
+            | Self::NotRead { .. }
+            | Self::BadDefinition { .. }
+            | Self::NothingDesired => ExitCode::Failed,
+        }
+    }
+
+    /// What to do next. `command` is the command for the instance, without a verb.
+    pub fn hints(&self, command: &str) -> Vec<String> {
+        let one = |hint: String| vec![hint];
+        match self {
+            Self::Unreachable(unreachable) => one(unreachable.hint(command)),
+            Self::NotInstalled { .. } => one(format!("install it: {command} gateway install")),
+            Self::Orphan { .. } => one(format!(
+                "put the definition back ({command} gateway install) or stop it ({command} gateway stop)"
+            )),
+            Self::Masked { unit } => one(format!("systemctl --user unmask {unit}")),
+            Self::ManagedElsewhere { path, .. } => {
+                let unit = path.file_name().unwrap_or_default().to_string_lossy();
+                one(format!("change it there, or in a drop-in: systemctl --user edit {unit}"))
+            }
+            Self::Edited { path, .. } => {
+                let unit = path.file_name().unwrap_or_default().to_string_lossy();
+                vec![
+                    format!(
+                        "put your changes into a drop-in, where no install touches them: systemctl --user edit {unit}"
+                    ),
+                    format!("then overwrite the file (a copy is kept): {command} gateway install --force"),
+                ]
+            }
+            Self::Foreign { .. } => {
+                one(format!("to replace it (a copy is kept): {command} gateway install --force"))
+            }
+            Self::Unreadable { path, .. } => one(format!("look at it, and move it away: {}", path.display())),
+            Self::Directory(problem) => one(directory_hint(problem, command)),
+            Self::NotRead { .. } => one("run this with the XDG_CONFIG_HOME of your login session".to_owned()),
+            Self::OtherScope { unit, .. } => vec![
+                format!(
+                    "keep the system service and do not install here, or: sudo systemctl disable --now {unit}"
+                ),
+                format!("if they are meant to exist side by side: {command} gateway install --force"),
+            ],
+            Self::BadDefinition { .. } => one(format!("write it anew: {command} gateway install --force")),
+            Self::NothingDesired => Vec::new(),
+        }
+    }
+}
+
+fn directory_message(problem: &DirectoryProblem) -> String {
+    match problem {
+        DirectoryProblem::Writable { dir } => {
+            format!("{} is writable for other users, who could replace the service", dir.display())
+        }
+        DirectoryProblem::Owner { dir, owner } => format!("{} belongs to user {owner}", dir.display()),
+        DirectoryProblem::Link { dir } => {
+            format!("{} is a symbolic link: its units are managed elsewhere", dir.display())
+        }
+        DirectoryProblem::Unusable { dir, why } => format!("{} cannot be used: {why}", dir.display()),
+    }
+}
+
+fn directory_hint(problem: &DirectoryProblem, command: &str) -> String {
+    match problem {
+        DirectoryProblem::Writable { dir } => format!("chmod go-w {}", dir.display()),
+        DirectoryProblem::Owner { dir, .. } => {
+            format!("sudo chown -R \"$(id -u):$(id -g)\" {}", dir.display())
+        }
+        DirectoryProblem::Link { .. } => {
+            format!("to write into it all the same: {command} gateway install --force")
+        }
+        DirectoryProblem::Unusable { dir, .. } => format!("look at it: ls -ld {}", dir.display()),
+    }
+}

@@ -1,0 +1,130 @@
+//! One step of a plan.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::service::observed::lossy;
+use crate::service::record::Record;
+
+/// A step and its reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Planned {
+    /// What is done.
+    #[serde(flatten)]
+    pub step: Step,
+    /// Why.
+    pub because: String,
+}
+
+/// Something that is done to a service. Whatever it needs is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "do")]
+pub enum Step {
+    /// Keep the definition that is about to go, privately in the state directory.
+    BackUp {
+        /// Its text.
+        #[serde(skip)]
+        text: String,
+    },
+    /// Write the definition.
+    WriteDefinition {
+        /// Where.
+        #[serde(serialize_with = "lossy")]
+        path: PathBuf,
+        /// Its text.
+        #[serde(skip)]
+        text: String,
+        /// What that changes.
+        diff: Option<String>,
+    },
+    /// Remove the definition.
+    RemoveDefinition {
+        /// Where.
+        #[serde(serialize_with = "lossy")]
+        path: PathBuf,
+    },
+    /// Have the manager read all definitions again.
+    Reload,
+    /// Look whether the manager understood the definition as it is written.
+    CheckDefinition {
+        /// Whether a value that is not in force is an error, or only told.
+        strict: bool,
+    },
+    /// Start it at every login.
+    Enable,
+    /// Do not start it at login.
+    Disable,
+    /// Clear earlier failures: they, and restarts by hand, count against the start limit.
+    ResetFailed,
+    /// Start it.
+    Start {
+        /// Whether the end of the job is waited for.
+        wait: bool,
+    },
+    /// Stop it.
+    Stop {
+        /// Whether the end of the job is waited for.
+        wait: bool,
+    },
+    /// Stop it if it runs, and start it.
+    Restart {
+        /// Whether the end of the job is waited for.
+        wait: bool,
+    },
+    /// Wait until a new process is ready and stays so.
+    Prove {
+        /// Whether it must also answer.
+        answers: bool,
+    },
+    /// Let this user's services outlive the last session.
+    EnableLinger,
+    /// End this user's services with the last session.
+    DisableLinger,
+    /// Remember what was installed.
+    SaveRecord {
+        /// What.
+        #[serde(skip)]
+        record: Box<Record>,
+    },
+    /// Forget what was installed.
+    RemoveRecord,
+}
+
+impl Step {
+    /// Whether it changes what the service is or whether it runs, so that its failure must be undone.
+    pub(super) fn is_undoable(&self) -> bool {
+        !matches!(
+            self,
+            Self::SaveRecord { .. } | Self::RemoveRecord | Self::EnableLinger | Self::DisableLinger
+        )
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BackUp { .. } => f.write_str("keep the present definition"),
+            Self::WriteDefinition { path, .. } => write!(f, "write {}", path.display()),
+            Self::RemoveDefinition { path } => write!(f, "remove {}", path.display()),
+            Self::Reload => f.write_str("reload the manager's definitions"),
+            Self::CheckDefinition { .. } => f.write_str("check what the manager understood"),
+            Self::Enable => f.write_str("enable at login"),
+            Self::Disable => f.write_str("disable at login"),
+            Self::ResetFailed => f.write_str("clear earlier failures"),
+            Self::Start { wait: true } => f.write_str("start"),
+            Self::Stop { wait: true } => f.write_str("stop"),
+            Self::Restart { wait: true } => f.write_str("restart"),
+            Self::Start { wait: false } => f.write_str("ask for a start"),
+            Self::Stop { wait: false } => f.write_str("ask for a stop"),
+            Self::Restart { wait: false } => f.write_str("ask for a restart"),
+            Self::Prove { answers: true } => f.write_str("wait until it is ready and answers"),
+            Self::Prove { answers: false } => f.write_str("wait until it is ready"),
+            Self::EnableLinger => f.write_str("enable lingering"),
+            Self::DisableLinger => f.write_str("disable lingering"),
+            Self::SaveRecord { .. } => f.write_str("remember what was installed"),
+            Self::RemoveRecord => f.write_str("forget what was installed"),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The way back when an install fails half-way: the same steps, towards what was found before.
+
+use super::{Intent, Plan, Planned, Step, planned};
+use crate::service::observed::Observed;
+
+/// The steps that restore what was found before the plan, when its step number `failed` (from 0) did not succeed.
+/// None when nothing was changed that would have to be restored.
+///
+/// Only an install is undone, and only where it changed the definition: a service that will not start with the
+/// definition it had anyway is not made better by taking that away.
+pub fn undo(plan: &Plan, failed: usize, before: &Observed) -> Vec<Planned> {
+    let done = &plan.steps[..plan.steps.len().min(failed + 1)];
+    let did = |wanted: fn(&Step) -> bool| done.iter().any(|planned| wanted(&planned.step));
+    // A write that failed left the file as it was.
+    let wrote =
+        plan.steps.iter().take(failed).any(|planned| matches!(planned.step, Step::WriteDefinition { .. }));
+    let undoable = plan.steps.get(failed).is_some_and(|planned| planned.step.is_undoable());
+    let (Intent::Install(_), Some(reached), true, true) =
+        (plan.intent, before.manager.reached(), wrote, undoable)
+    else {
+        return Vec::new();
+    };
+    let started = did(|step| matches!(step, Step::Start { .. } | Step::Restart { .. }));
+    let enabled = did(|step| matches!(step, Step::Enable)) && reached.state.unit_file_state != "enabled";
+    let ran = reached.state.is_active();
+
+    let mut steps = Vec::new();
+    if started && !ran {
+        steps.push(planned(Step::Stop { wait: true }, "it did not run before"));
+    }
+    if enabled {
+        steps.push(planned(Step::Disable, "it was not enabled before"));
+    }
+    let path = before.definition.path.clone();
+    match before.definition.found.text() {
+        Some(text) => {
+            let step = Step::WriteDefinition { path, text: text.to_owned(), diff: None };
+            steps.push(planned(step, "that was the definition before"));
+        }
+        None => steps.push(planned(Step::RemoveDefinition { path }, "there was none before")),
+    }
+    steps.push(planned(Step::Reload, "the manager must know"));
+    if started {
+        steps.push(planned(Step::ResetFailed, "the failed start counts against the start limit"));
+    }
+    if started && ran {
+        steps.push(planned(Step::Restart { wait: true }, "it ran before"));
+        steps.push(planned(Step::Prove { answers: false }, "it should run again"));
+    }
+    steps
+}

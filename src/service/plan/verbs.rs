@@ -1,0 +1,143 @@
+//! Start, stop and restart: from every state there is, and to be said clearly where there is no way.
+
+use super::{Decided, Look, Refusal, Step, planned};
+use crate::service::definition::Standing;
+use crate::service::observed::Observed;
+
+/// Why a job is not waited for.
+pub(super) const INSIDE: &str = "this command runs inside the service and will be stopped with it: the job is only handed to systemd, \
+     which finishes it";
+
+pub(super) fn start(look: Look<'_>) -> Decided {
+    present(look)?;
+    let state = &look.reached.state;
+    let mut steps = reread(look)?;
+    let mut notes = Vec::new();
+    if state.is_active() {
+        notes.push(if steps.is_empty() {
+            "it is running already".to_owned()
+        } else {
+            "it is running; what changed on disk takes effect with a restart".to_owned()
+        });
+    } else {
+        steps.push(planned(Step::ResetFailed, "earlier starts count against the start limit"));
+        // A start would only queue behind the manager's own pause.
+        let job =
+            if state.awaits_restart() { Step::Restart { wait: true } } else { Step::Start { wait: true } };
+        steps.push(planned(job, &format!("it is {}", state_words(look))));
+        steps.push(planned(Step::Prove { answers: true }, "a finished job alone proves nothing"));
+    }
+    notes.extend(drop_in_note(look.observed));
+    Ok((steps, notes))
+}
+
+pub(super) fn restart(look: Look<'_>) -> Decided {
+    present(look)?;
+    let (state, wait) = (&look.reached.state, !look.observed.inside);
+    let mut steps = reread(look)?;
+    steps.push(planned(Step::ResetFailed, "restarts by hand count against the start limit"));
+    let job = if state.is_up() { Step::Restart { wait } } else { Step::Start { wait } };
+    steps.push(planned(job, &format!("it is {}", state_words(look))));
+    if wait {
+        steps.push(planned(Step::Prove { answers: true }, "a finished job alone proves nothing"));
+    }
+    let mut notes: Vec<String> = drop_in_note(look.observed).into_iter().collect();
+    notes.extend((!wait).then(|| INSIDE.to_owned()));
+    Ok((steps, notes))
+}
+
+pub(super) fn stop(look: Look<'_>) -> Decided {
+    let (state, wait) = (&look.reached.state, !look.observed.inside);
+    if !state.is_up() {
+        if is_absent(look) {
+            return Err(Refusal::NotInstalled { unit: look.observed.unit.clone() });
+        }
+        return Ok((Vec::new(), vec!["it is not running".to_owned()]));
+    }
+    let steps = vec![planned(Step::Stop { wait }, &format!("it is {}", state_words(look)))];
+    let mut notes: Vec<String> = (!wait).then(|| INSIDE.to_owned()).into_iter().collect();
+    if state.wanted_at_login {
+        notes.push(format!(
+            "it stays stopped until it is started or the user manager starts anew; for good: \
+             systemctl --user disable {}",
+            look.observed.unit
+        ));
+    }
+    Ok((steps, notes))
+}
+
+/// Whether there is a definition that can be started; a refusal where not.
+fn present(look: Look<'_>) -> Result<(), Refusal> {
+    let (unit, state) = (look.observed.unit.clone(), &look.reached.state);
+    if look.observed.definition.standing == Standing::Masked || state.load_state == "masked" {
+        return Err(Refusal::Masked { unit });
+    }
+    match (is_absent(look), state.is_up()) {
+        (true, true) => Err(Refusal::Orphan { unit }),
+        (true, false) => Err(Refusal::NotInstalled { unit }),
+        (false, _) => Ok(()),
+    }
+}
+
+/// The steps that make the manager know what is on disk, where it does not.
+fn reread(look: Look<'_>) -> Result<Vec<super::Planned>, Refusal> {
+    let state = &look.reached.state;
+    if state.need_daemon_reload || state.load_state == "not-found" {
+        return Ok(vec![
+            planned(Step::Reload, "what is on disk is not what the manager has read"),
+            planned(
+                Step::CheckDefinition { strict: false },
+                "a value that systemd rejects is dropped silently",
+            ),
+        ]);
+    }
+    if state.is_loaded() {
+        return Ok(Vec::new());
+    }
+    Err(Refusal::BadDefinition {
+        unit: look.observed.unit.clone(),
+        load_state: state.load_state.clone(),
+        why: state.load_error.clone().unwrap_or_else(|| "it gives no reason".to_owned()),
+    })
+}
+
+/// Whether neither the disk nor the manager has a definition.
+pub(super) fn is_absent(look: Look<'_>) -> bool {
+    look.observed.definition.standing == Standing::Missing && look.reached.state.load_state == "not-found"
+}
+
+/// Whether the manager has the definition from another place than ours: a package, a generator.
+pub(super) fn is_elsewhere(look: Look<'_>) -> bool {
+    let path = &look.observed.definition.path;
+    look.reached.state.fragment_path.as_ref().is_some_and(|fragment| fragment != path)
+        && look.reached.state.load_state != "not-found"
+}
+
+/// The refusal to touch a definition that somebody else looks after.
+pub(super) fn managed_elsewhere(look: Look<'_>) -> Refusal {
+    use crate::service::definition::Found;
+    let path = look.observed.definition.path.clone();
+    let source_path = match (&look.observed.definition.found, &look.reached.state.fragment_path) {
+        (Found::Link { target }, _) => target.clone(),
+        (_, Some(fragment)) => fragment.clone(),
+        (_, None) => path.clone(),
+    };
+    Refusal::ManagedElsewhere { path, source_path }
+}
+
+/// Tells which drop-ins change the service: whoever wrote them may have forgotten.
+pub(super) fn drop_in_note(observed: &Observed) -> Option<String> {
+    let reached = observed.manager.reached()?;
+    let paths = &reached.state.drop_in_paths;
+    let list = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    (!paths.is_empty()).then(|| format!("drop-ins change it: {list}"))
+}
+
+fn state_words(look: Look<'_>) -> String {
+    let state = &look.reached.state;
+    match state.active_state.as_str() {
+        "failed" => format!("failed ({})", state.result),
+        "activating" if state.awaits_restart() => "waiting to be restarted after a failure".to_owned(),
+        other => other.to_owned(),
+    }
+}

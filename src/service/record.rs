@@ -1,0 +1,163 @@
+//! What was last installed, kept in the state directory: the third side of every comparison.
+//!
+//! Holds no secret; a definition somebody else wrote may, so its backup is private too.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::host;
+
+/// The last definition that was applied, and what else was done for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The form of this file.
+    pub version: u32,
+    /// The unit's name.
+    pub unit: String,
+    /// Where its file is.
+    pub path: PathBuf,
+    /// The text that was written, byte for byte.
+    pub text: String,
+    /// The program in it, links kept and links resolved.
+    pub program: PathBuf,
+    /// The file that program was.
+    pub real_program: PathBuf,
+    /// The port the operator named, if any.
+    pub port: Option<u16>,
+    /// The release that wrote it.
+    pub generator: String,
+    /// Whether lingering was off before we turned it on.
+    pub linger_by_us: bool,
+    /// When it was written, in milliseconds since 1970.
+    pub written_ms: u64,
+}
+
+/// The form that this release writes.
+pub const VERSION: u32 = 1;
+
+/// What was found where the record should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Missing,
+    /// A record.
+    Record(Box<Record>),
+    /// Something that is none, and why. It counts as missing, but is told.
+    Unreadable(String),
+}
+
+impl Found {
+    /// The record, if there is one.
+    pub fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Record(record) => Some(record),
+            Self::Missing | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+impl Record {
+    /// Whether another record says the same, whenever either was written.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        Self { written_ms: 0, ..self.clone() } == Self { written_ms: 0, ..other.clone() }
+    }
+}
+
+/// Where the record of an instance is, given its directory for such things.
+pub fn record_path(service_dir: &Path) -> PathBuf {
+    service_dir.join("record.json")
+}
+
+/// Where the definition before the last change is kept.
+pub fn backup_path(service_dir: &Path, unit: &str) -> PathBuf {
+    service_dir.join(format!("{unit}.previous"))
+}
+
+/// A record is a unit file and a few words.
+const LIMIT: u64 = 4 * 1024 * 1024;
+
+/// Reads the record.
+pub fn load(service_dir: &Path) -> Found {
+    let read = host::fs::read_text(&record_path(service_dir), LIMIT);
+    let text = match read {
+        Ok(Some(text)) => text,
+        Ok(None) => return Found::Missing,
+        Err(error) => return Found::Unreadable(error.to_string()),
+    };
+    match serde_json::from_str::<Record>(&text) {
+        Ok(record) if record.version == VERSION => Found::Record(Box::new(record)),
+        Ok(record) => Found::Unreadable(format!("it has version {}, not {VERSION}", record.version)),
+        Err(error) => Found::Unreadable(error.to_string()),
+    }
+}
+
+/// Writes the record: private, and all of it or nothing.
+pub fn save(service_dir: &Path, record: &Record) -> io::Result<()> {
+    host::fs::private_dir(service_dir)?;
+    let mut text = serde_json::to_string_pretty(record)?;
+    text.push('\n');
+    host::fs::write_atomic(&record_path(service_dir), text.as_bytes(), host::fs::PRIVATE)
+}
+
+/// Keeps a definition that is about to be replaced.
+pub fn back_up(service_dir: &Path, unit: &str, text: &str) -> io::Result<()> {
+    host::fs::private_dir(service_dir)?;
+    host::fs::write_atomic(&backup_path(service_dir, unit), text.as_bytes(), host::fs::PRIVATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn record() -> Record {
+        Record {
+            version: VERSION,
+            unit: "fased-gateway.service".to_owned(),
+            path: "/home/ada/.config/systemd/user/fased-gateway.service".into(),
+            text: "[Service]\n".to_owned(),
+            program: "/usr/bin/fased".into(),
+            real_program: "/opt/fased/fased".into(),
+            port: Some(19201),
+            generator: "0.1.0".to_owned(),
+            linger_by_us: true,
+            written_ms: 1,
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_and_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let service = dir.path().join("state/service");
+        assert_eq!(load(&service), Found::Missing);
+        save(&service, &record()).unwrap();
+        assert_eq!(load(&service).record(), Some(&record()));
+        back_up(&service, "fased-gateway.service", "Environment=TOKEN=x").unwrap();
+        for file in [record_path(&service), backup_path(&service, "fased-gateway.service")] {
+            assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(std::fs::metadata(&service).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn what_is_no_record_is_told_and_counts_as_none() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in ["", "{}", "{\"version\": 1}", "\u{0}"] {
+            host::fs::write_atomic(&record_path(dir.path()), text.as_bytes(), host::fs::PRIVATE).unwrap();
+            let found = load(dir.path());
+            assert!(matches!(found, Found::Unreadable(_)), "{text:?}: {found:?}");
+            assert_eq!(found.record(), None);
+        }
+        save(dir.path(), &Record { version: 2, ..record() }).unwrap();
+        assert_eq!(load(dir.path()), Found::Unreadable("it has version 2, not 1".to_owned()));
+    }
+
+    #[test]
+    fn the_time_of_writing_is_not_what_a_record_says() {
+        assert!(record().says_the_same(&Record { written_ms: 2, ..record() }));
+        assert!(!record().says_the_same(&Record { port: None, ..record() }));
+    }
+}

@@ -1,0 +1,246 @@
+//! The unit file on disk and what is around it: one look. Nothing here is changed or judged.
+
+use std::path::{Path, PathBuf};
+
+use super::unit;
+use crate::host;
+use crate::host::stat::{Kind, Stat};
+use crate::instance::Instance;
+use crate::service::definition::{Found, standing};
+use crate::service::observed::{Definition, DirectoryProblem};
+use crate::service::record;
+
+/// What was found on disk.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// The definition.
+    pub definition: Definition,
+    /// The record.
+    pub record: record::Found,
+    /// Whether the state directory is there.
+    pub state_dir_exists: bool,
+    /// Whether other units of this user are enabled.
+    pub other_units_enabled: bool,
+    /// The lines of `/proc/self/cgroup`.
+    pub own_cgroup: String,
+}
+
+/// A unit file is a few dozen lines.
+pub const LIMIT: u64 = 1024 * 1024;
+
+/// Takes the look.
+pub fn look(instance: &Instance) -> Disk {
+    let paths = &instance.paths;
+    let name = instance.unit_name();
+    let found = find_file(&paths.unit);
+    let record = record::load(&paths.service);
+    let marked = found
+        .text()
+        .map_or(crate::service::definition::Marked::No, |text| unit::marked(text, instance.brand));
+    // A record of another unit says nothing about this one.
+    let recorded = record.record().filter(|record| record.unit == name && record.path == paths.unit);
+    let standing = standing(&found, recorded.map(|record| record.text.as_str()), marked);
+    Disk {
+        definition: Definition {
+            path: paths.unit.clone(),
+            found,
+            standing,
+            directory_problem: directory_problem(&paths.unit_dir),
+            drop_ins: drop_ins(&paths.unit_dir, &name),
+            other_scope: system_service(Path::new("/"), &name),
+        },
+        record,
+        state_dir_exists: paths.state_dir.exists(),
+        other_units_enabled: other_units_enabled(&paths.unit_dir, &name),
+        own_cgroup: std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default(),
+    }
+}
+
+fn find_file(path: &Path) -> Found {
+    let unreadable = |error: std::io::Error| Found::Unreadable(error.to_string());
+    match host::stat::at(path) {
+        Err(error) => unreadable(error),
+        Ok(None) => Found::Missing,
+        Ok(Some(Stat { kind: Kind::Link(target), .. })) => Found::Link { target },
+        Ok(Some(Stat { kind: Kind::File, owner, .. })) => match host::fs::read_text(path, LIMIT) {
+            Ok(Some(text)) => Found::File { text, owner },
+            Ok(None) => Found::Missing,
+            Err(error) => unreadable(error),
+        },
+        Ok(Some(_)) => Found::Unreadable("it is not a file".to_owned()),
+    }
+}
+
+/// Why nothing should be written into the directory of units: the nearest of it and its parent that exists decides.
+fn directory_problem(unit_dir: &Path) -> Option<DirectoryProblem> {
+    [Some(unit_dir), unit_dir.parent()].into_iter().flatten().find_map(|dir| {
+        let dir_path = dir.to_owned();
+        match host::stat::at(dir) {
+            Ok(None) => None,
+            Ok(Some(stat)) => problem_of(dir_path, &stat, host::user::id(), host::user::group()),
+            Err(error) => Some(DirectoryProblem::Unusable { dir: dir_path, why: error.to_string() }),
+        }
+    })
+}
+
+/// Many systems give every user a group of their own and let it write (umask 002); another group, or everybody, must
+/// not.
+fn problem_of(dir: PathBuf, stat: &Stat, user: u32, group: u32) -> Option<DirectoryProblem> {
+    match stat.kind {
+        Kind::Link(_) => Some(DirectoryProblem::Link { dir }),
+        Kind::Directory if stat.owner != user => Some(DirectoryProblem::Owner { dir, owner: stat.owner }),
+        Kind::Directory if stat.mode & 0o002 != 0 || (stat.mode & 0o020 != 0 && stat.group != group) => {
+            Some(DirectoryProblem::Writable { dir })
+        }
+        Kind::Directory => None,
+        Kind::File | Kind::Socket | Kind::Other => {
+            Some(DirectoryProblem::Unusable { dir, why: "it is not a directory".to_owned() })
+        }
+    }
+}
+
+/// Drop-ins of this unit alone. The manager shows none of them once the unit is gone (lifecycle notes E9.8).
+fn drop_ins(unit_dir: &Path, name: &str) -> Vec<PathBuf> {
+    let control = unit_dir.with_file_name("user.control");
+    let dirs = [unit_dir.join(format!("{name}.d")), control.join(format!("{name}.d"))];
+    let all = dirs.iter().flat_map(|dir| host::stat::names(dir));
+    all.filter(|path| path.extension().is_some_and(|extension| extension == "conf")).collect()
+}
+
+/// The sign that the system manager owns a service of this name: a link that starts it at boot, or its control
+/// group, which is there while it runs. A unit file alone is a package's offer.
+fn system_service(root: &Path, name: &str) -> Option<PathBuf> {
+    let dirs = ["etc/systemd/system", "run/systemd/system"].map(|dir| root.join(dir));
+    let edges = dirs.iter().flat_map(|dir| host::stat::names(dir)).filter(|dir| is_edge(dir));
+    let links = edges.map(|dir| dir.join(name));
+    let group = root.join("sys/fs/cgroup/system.slice").join(name);
+    links.chain([group]).find(|path| path.symlink_metadata().is_ok())
+}
+
+fn is_edge(dir: &Path) -> bool {
+    dir.extension().is_some_and(|kind| kind == "wants" || kind == "requires")
+}
+
+/// Whether a `.wants` or `.requires` directory has a link to another unit.
+fn other_units_enabled(unit_dir: &Path, name: &str) -> bool {
+    let edges = host::stat::names(unit_dir).into_iter().filter(|dir| is_edge(dir));
+    edges.flat_map(|dir| host::stat::names(&dir)).any(|link| link.file_name().is_none_or(|link| link != name))
+}
+
+/// Whether a process with these cgroups is part of a unit with that control group (cgroups(7)).
+pub fn is_inside(own_cgroup: &str, control_group: Option<&str>) -> bool {
+    let Some(group) = control_group.filter(|group| group.len() > 1) else { return false };
+    own_cgroup
+        .lines()
+        .filter_map(|line| line.splitn(3, ':').nth(2))
+        .any(|own| own.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::instance::{BaseDirs, Brand, Env, Profile};
+    use crate::service::definition::Standing;
+
+    fn instance(home: &Path) -> Instance {
+        let dirs = BaseDirs::under(home);
+        let instance = Instance::new(Brand::Fased, Profile::Default, &Env::default(), &dirs);
+        fs::create_dir_all(&instance.paths.unit_dir).unwrap();
+        instance
+    }
+
+    fn put(path: &Path, text: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        host::fs::write_atomic(path, text.as_bytes(), host::fs::PUBLIC).unwrap();
+    }
+
+    #[test]
+    fn a_file_a_link_a_mask_and_a_directory_are_told_apart() {
+        let home = tempfile::tempdir().unwrap();
+        let instance = instance(home.path());
+        let unit = &instance.paths.unit;
+        assert_eq!(look(&instance).definition.standing, Standing::Missing);
+        put(unit, "[Service]\n");
+        assert_eq!(look(&instance).definition.standing, Standing::Foreign);
+        for (target, standing) in
+            [("/dev/null", Standing::Masked), ("/nix/store/x.service", Standing::Linked)]
+        {
+            fs::remove_file(unit).unwrap();
+            symlink(target, unit).unwrap();
+            assert_eq!(look(&instance).definition.standing, standing);
+        }
+        fs::remove_file(unit).unwrap();
+        fs::create_dir(unit).unwrap();
+        assert_eq!(look(&instance).definition.standing, Standing::Unreadable);
+    }
+
+    #[test]
+    fn drop_ins_and_other_enabled_units_are_seen() {
+        let home = tempfile::tempdir().unwrap();
+        let instance = instance(home.path());
+        let dir = &instance.paths.unit_dir;
+        assert!(!look(&instance).other_units_enabled);
+        put(&dir.join("fased-gateway.service.d/10-a.conf"), "");
+        put(&dir.join("fased-gateway.service.d/README"), "");
+        put(&dir.join("default.target.wants/fased-gateway.service"), "");
+        let disk = look(&instance);
+        assert_eq!(disk.definition.drop_ins, [dir.join("fased-gateway.service.d/10-a.conf")]);
+        assert!(!disk.other_units_enabled);
+        put(&dir.join("default.target.wants/other.service"), "");
+        assert!(look(&instance).other_units_enabled);
+    }
+
+    /// Lifecycle notes, A1 row 4.
+    #[test]
+    fn a_system_service_counts_when_it_is_enabled_or_runs_not_when_a_package_offers_it() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |path: &str| root.path().join(path);
+        put(&path("etc/systemd/system/a.service"), "");
+        assert_eq!(system_service(root.path(), "a.service"), None);
+        let link = path("etc/systemd/system/multi-user.target.wants/a.service");
+        put(&link, "");
+        assert_eq!(system_service(root.path(), "a.service"), Some(link));
+        let group = path("sys/fs/cgroup/system.slice/b.service");
+        fs::create_dir_all(&group).unwrap();
+        assert_eq!(system_service(root.path(), "b.service"), Some(group));
+    }
+
+    /// Lifecycle notes, A4 row 92.
+    #[test]
+    fn a_directory_that_others_can_change_is_no_place_for_a_unit() {
+        let stat = |kind, owner, group, mode| Stat { kind, owner, group, mode };
+        let dir = PathBuf::from("/d");
+        let table = [
+            (stat(Kind::Directory, 4711, 4711, 0o755), None),
+            (stat(Kind::Directory, 4711, 4711, 0o775), None),
+            (stat(Kind::Directory, 4711, 100, 0o775), Some(DirectoryProblem::Writable { dir: dir.clone() })),
+            (stat(Kind::Directory, 4711, 4711, 0o777), Some(DirectoryProblem::Writable { dir: dir.clone() })),
+            (
+                stat(Kind::Directory, 0, 0, 0o755),
+                Some(DirectoryProblem::Owner { dir: dir.clone(), owner: 0 }),
+            ),
+            (
+                stat(Kind::Link("/x".into()), 4711, 4711, 0o777),
+                Some(DirectoryProblem::Link { dir: dir.clone() }),
+            ),
+        ];
+        for (stat, problem) in table {
+            assert_eq!(problem_of(dir.clone(), &stat, 4711, 4711), problem, "{stat:?}");
+        }
+    }
+
+    #[test]
+    fn a_process_knows_whether_it_is_part_of_a_unit() {
+        let own = "1:name=systemd:/\n0::/user.slice/user-1.slice/user@1.service/app.slice/a.service/sub\n";
+        let group = "/user.slice/user-1.slice/user@1.service/app.slice/a.service";
+        assert!(is_inside(own, Some(group)));
+        assert!(is_inside(&own.replace("/sub", ""), Some(group)));
+        assert!(!is_inside(&own.replace("a.service", "a.service2"), Some(group)));
+        for none in [None, Some(""), Some("/")] {
+            assert!(!is_inside(own, none));
+        }
+    }
+}

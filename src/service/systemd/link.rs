@@ -1,0 +1,202 @@
+//! The way to the manager: over a bus where there is one, by `systemctl` where there is none. The same questions and
+//! the same jobs either way.
+
+use std::time::Duration;
+
+use super::bus::Bus;
+use super::properties::Properties;
+use super::surroundings::Ways;
+use super::systemctl::Systemctl;
+use crate::service::error::ServiceError;
+use crate::service::observed::{UnitState, Via};
+use crate::service::reach::Unreachable;
+
+/// The interfaces that hold the properties of a service.
+pub(super) const SERVICE: [&str; 2] = ["org.freedesktop.systemd1.Unit", "org.freedesktop.systemd1.Service"];
+/// The interface that holds the properties of any unit.
+const UNIT: [&str; 1] = ["org.freedesktop.systemd1.Unit"];
+
+/// Is told, while a job runs, how long it has been running and what the unit is like.
+pub type Tick<'a> = dyn FnMut(Duration, &UnitState) + 'a;
+
+/// A job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Start.
+    Start,
+    /// Stop.
+    Stop,
+    /// Restart.
+    Restart,
+}
+
+impl Verb {
+    /// Its name, for the manager and for people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+/// How a job ended (org.freedesktop.systemd1(5), `JobRemoved`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobEnd {
+    /// As asked.
+    Done,
+    /// Another job took its place.
+    Canceled,
+    /// It took too long.
+    Timeout,
+    /// What was started failed.
+    Failed,
+    /// Something it needs failed.
+    Dependency,
+    /// It did not apply to the unit as it is.
+    Skipped,
+    /// A word of the manager's that is newer than this program.
+    Other(String),
+    /// It is gone, and nobody said how; the unit's state has to tell.
+    Unseen,
+}
+
+impl JobEnd {
+    /// The end with the manager's name for it.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "done" => Self::Done,
+            "canceled" => Self::Canceled,
+            "timeout" => Self::Timeout,
+            "failed" => Self::Failed,
+            "dependency" => Self::Dependency,
+            "skipped" => Self::Skipped,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+/// A working way to the manager.
+#[derive(Clone, Debug)]
+pub enum Link {
+    /// D-Bus.
+    Bus(Bus),
+    /// `systemctl`.
+    Systemctl(Systemctl),
+}
+
+impl Link {
+    /// Takes the first way that works.
+    pub async fn open(ways: &Ways) -> Result<Self, Unreachable> {
+        let mut first = None;
+        for address in &ways.buses {
+            match Bus::connect(address).await {
+                Ok(bus) => return Ok(Self::Bus(bus)),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        if !ways.private_socket {
+            return Err(first.unwrap_or_else(|| ways.not_running()));
+        }
+        match Systemctl::connect(ways.runtime_dir.clone()).await {
+            Ok(systemctl) => Ok(Self::Systemctl(systemctl)),
+            Err(error) => Err(first.unwrap_or(error)),
+        }
+    }
+
+    /// Which way it is.
+    pub fn via(&self) -> Via {
+        match self {
+            Self::Bus(_) => Via::Bus,
+            Self::Systemctl(_) => Via::Systemctl,
+        }
+    }
+
+    /// The manager's version, as it prints it.
+    pub fn version(&self) -> &str {
+        match self {
+            Self::Bus(bus) => bus.version(),
+            Self::Systemctl(systemctl) => systemctl.version(),
+        }
+    }
+
+    /// The directories it reads units from.
+    pub async fn unit_path(&self) -> Result<Vec<String>, ServiceError> {
+        match self {
+            Self::Bus(bus) => bus.unit_path().await,
+            Self::Systemctl(systemctl) => systemctl.unit_path().await,
+        }
+    }
+
+    /// The properties of a service, whether or not it exists.
+    pub async fn service(&self, name: &str) -> Result<Properties, ServiceError> {
+        match self {
+            Self::Bus(bus) => bus.unit(name, &SERVICE).await,
+            Self::Systemctl(systemctl) => systemctl.unit(name).await,
+        }
+    }
+
+    /// Whether `default.target` wants a unit: only then does it start with the manager (lifecycle notes E9.4).
+    pub async fn wanted_at_login(&self, name: &str) -> Result<bool, ServiceError> {
+        let target = match self {
+            Self::Bus(bus) => bus.unit("default.target", &UNIT).await?,
+            Self::Systemctl(systemctl) => systemctl.unit("default.target").await?,
+        };
+        Ok(["Wants", "Requires"].iter().any(|edge| target.list(edge).iter().any(|unit| unit == name)))
+    }
+
+    /// Reads all definitions again.
+    pub async fn reload(&self) -> Result<(), ServiceError> {
+        match self {
+            Self::Bus(bus) => bus.reload().await,
+            Self::Systemctl(systemctl) => systemctl.reload().await,
+        }
+    }
+
+    /// Makes the links of the `[Install]` section. Takes effect with the next reload.
+    pub async fn enable(&self, unit: &str) -> Result<(), ServiceError> {
+        match self {
+            Self::Bus(bus) => bus.enable(unit).await,
+            Self::Systemctl(systemctl) => systemctl.enable(unit).await,
+        }
+    }
+
+    /// Removes the links to the unit. Takes effect with the next reload.
+    pub async fn disable(&self, unit: &str) -> Result<(), ServiceError> {
+        match self {
+            Self::Bus(bus) => bus.disable(unit).await,
+            Self::Systemctl(systemctl) => systemctl.disable(unit).await,
+        }
+    }
+
+    /// Clears failures and counters.
+    pub async fn reset_failed(&self, unit: &str) -> Result<(), ServiceError> {
+        match self {
+            Self::Bus(bus) => bus.reset_failed(unit).await,
+            Self::Systemctl(systemctl) => systemctl.reset_failed(unit).await,
+        }
+    }
+
+    /// Hands a job over without waiting for it.
+    pub async fn enqueue(&self, verb: Verb, unit: &str) -> Result<(), ServiceError> {
+        match self {
+            Self::Bus(bus) => bus.enqueue(verb, unit).await.map(drop),
+            Self::Systemctl(systemctl) => systemctl.enqueue(verb, unit).await,
+        }
+    }
+
+    /// Runs a job and waits for its own end.
+    pub async fn job(
+        &self,
+        verb: Verb,
+        unit: &str,
+        deadline: Duration,
+        tick: &mut Tick<'_>,
+    ) -> Result<JobEnd, ServiceError> {
+        match self {
+            Self::Bus(bus) => bus.job(verb, unit, deadline, tick).await,
+            Self::Systemctl(systemctl) => systemctl.job(verb, unit, deadline, tick).await,
+        }
+    }
+}

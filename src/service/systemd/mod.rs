@@ -1,0 +1,131 @@
+//! The systemd user manager: looking at one service, and performing the steps of a plan.
+//!
+//! Over D-Bus where there is a user bus, by `systemctl` where there is none ([`link`]). Which steps there are to do
+//! is decided in [`super::plan`]; what a unit file says, in [`unit`].
+
+pub mod bus;
+pub mod disk;
+pub mod effective;
+pub mod exits;
+pub mod linger;
+pub mod link;
+pub mod perform;
+pub mod properties;
+pub mod prove;
+pub mod quoting;
+pub mod surroundings;
+pub mod syntax;
+pub mod systemctl;
+pub mod timespan;
+pub mod unit;
+pub mod version;
+
+pub use unit::RenderError;
+
+use link::Link;
+use version::Version;
+
+use super::Scope;
+use super::error::ServiceError;
+use super::manager::{Circumstances, Manager};
+use super::observed::{Linger, Observed, Reached};
+use super::plan::{Desired, Step};
+use super::reach::Unreachable;
+use super::spec::ServiceSpec;
+use super::{observed, redact};
+use crate::instance::{Env, Instance};
+
+/// One gateway's service with the user manager.
+#[derive(Clone, Debug)]
+pub struct Systemd {
+    instance: Instance,
+    env: Env,
+    unit: String,
+    link: Result<Link, Unreachable>,
+}
+
+impl Systemd {
+    /// Finds the way to the manager. That there is none is something to observe, not an error.
+    pub async fn connect(instance: &Instance, env: &Env) -> Self {
+        let link = match surroundings::ways(&surroundings::see(env)) {
+            Ok(ways) => Link::open(&ways).await,
+            Err(unreachable) => Err(unreachable),
+        };
+        Self { instance: instance.clone(), env: env.clone(), unit: instance.unit_name(), link }
+    }
+
+    /// What the manager says about the unit.
+    async fn ask(&self) -> Result<Reached, Unreachable> {
+        let link = self.link.as_ref().map_err(Clone::clone)?;
+        let answers = async {
+            let wanted = link.wanted_at_login(&self.unit).await?;
+            let state = link.service(&self.unit).await?.unit_state(wanted);
+            let dir = self.instance.paths.unit_dir.to_string_lossy().into_owned();
+            let reads_directory = link.unit_path().await?.contains(&dir);
+            Ok(Reached { via: link.via(), version: link.version().to_owned(), reads_directory, state })
+        };
+        answers.await.map_err(|error: ServiceError| Unreachable::Bus {
+            address: "the manager".to_owned(),
+            why: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
+            refused: false,
+        })
+    }
+}
+
+impl Manager for Systemd {
+    async fn observe(&self) -> Observed {
+        let instance = self.instance.clone();
+        let disk = tokio::task::spawn_blocking(move || disk::look(&instance));
+        let (disk, manager, linger) = tokio::join!(disk, self.ask(), self.read_linger());
+        // The look at the disk neither panics nor is it aborted: the runtime is still here to await it.
+        let disk = disk.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let manager = match manager {
+            Ok(reached) => observed::Manager::Reached(Box::new(reached)),
+            Err(unreachable) => observed::Manager::Unreachable { unreachable },
+        };
+        let group = manager.reached().and_then(|reached| reached.state.control_group.as_deref());
+        Observed {
+            scope: Scope::User,
+            unit: self.unit.clone(),
+            command: self.instance.command(),
+            inside: disk::is_inside(&disk.own_cgroup, group),
+            definition: disk.definition,
+            record: disk.record,
+            manager,
+            linger,
+            state_dir: self.instance.paths.state_dir.clone(),
+            state_dir_exists: disk.state_dir_exists,
+            service_dir: self.instance.paths.service.clone(),
+            other_units_enabled: disk.other_units_enabled,
+        }
+    }
+
+    fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<Desired, RenderError> {
+        // Without a manager nothing will be written; what an old one would get can still be shown.
+        let version = observed.manager.reached().and_then(|reached| Version::parse(&reached.version));
+        let text = unit::render(spec, &self.unit, version.unwrap_or(Version::OLDEST))?;
+        let path = observed.definition.path.display().to_string();
+        let present = observed.definition.found.text();
+        Ok(Desired {
+            changes: present.is_none_or(|present| !unit::same_meaning(present, &text, spec.mark.brand)),
+            diff: present.and_then(|present| redact::diff(&path, present, &text)),
+            record: perform::record(spec, &self.unit, &observed.definition.path, &text),
+            text,
+        })
+    }
+
+    async fn perform(
+        &self,
+        step: &Step,
+        circumstances: &mut Circumstances<'_>,
+    ) -> Result<Vec<String>, ServiceError> {
+        let link = self.link.as_ref().map_err(|unreachable| ServiceError::from(unreachable.clone()))?;
+        perform::perform(self, link, step, circumstances).await
+    }
+}
+
+impl Systemd {
+    async fn read_linger(&self) -> Linger {
+        linger::read(&self.env).await
+    }
+}

@@ -1,0 +1,199 @@
+//! One step of a plan, done. No choices are made here.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::link::{JobEnd, Link, Verb};
+use super::syntax::File;
+use super::{Systemd, effective, exits, linger, prove};
+use crate::exit::ExitCode;
+use crate::host;
+use crate::service::error::ServiceError;
+use crate::service::manager::{Circumstances, Progress};
+use crate::service::observed::UnitState;
+use crate::service::plan::Step;
+use crate::service::record::{self, Record};
+use crate::service::spec::ServiceSpec;
+
+/// What the manager needs beyond a service's own limits to begin and end a job.
+const JOB_MARGIN: Duration = Duration::from_secs(15);
+/// The longest a job is waited for when its service has no limit.
+const JOB_LIMIT: Duration = Duration::from_secs(900);
+
+/// Does one step. Returns remarks.
+pub(super) async fn perform(
+    systemd: &Systemd,
+    link: &Link,
+    step: &Step,
+    circumstances: &mut Circumstances<'_>,
+) -> Result<Vec<String>, ServiceError> {
+    let (unit, service_dir) = (systemd.unit.as_str(), systemd.instance.paths.service.clone());
+    match step {
+        Step::BackUp { text } => {
+            let (name, text, path) = (unit.to_owned(), text.clone(), record::backup_path(&service_dir, unit));
+            on_disk("write", path, move |_| record::back_up(&service_dir, &name, &text)).await?;
+        }
+        Step::WriteDefinition { path, text, .. } => {
+            let text = text.clone();
+            on_disk("write", path.clone(), move |path| write_definition(path, &text)).await?;
+        }
+        Step::RemoveDefinition { path } => on_disk("remove", path.clone(), host::fs::remove).await?,
+        Step::Reload => link.reload().await?,
+        Step::CheckDefinition { strict } => return check_definition(systemd, link, *strict).await,
+        Step::Enable => link.enable(unit).await?,
+        Step::Disable => link.disable(unit).await?,
+        Step::ResetFailed => link.reset_failed(unit).await?,
+        Step::Start { wait } => job(link, unit, Verb::Start, *wait, circumstances).await?,
+        Step::Stop { wait } => job(link, unit, Verb::Stop, *wait, circumstances).await?,
+        Step::Restart { wait } => job(link, unit, Verb::Restart, *wait, circumstances).await?,
+        Step::Prove { answers } => prove::prove(link, unit, *answers, circumstances).await?,
+        Step::EnableLinger => return set_linger(systemd, true, circumstances).await,
+        Step::DisableLinger => return set_linger(systemd, false, circumstances).await,
+        Step::SaveRecord { record } => {
+            let mut record = record.as_ref().clone();
+            record.linger_by_us |= circumstances.linger_by_us;
+            record.written_ms = host::clock::unix_ms();
+            let path = record::record_path(&service_dir);
+            on_disk("write", path, move |_| record::save(&service_dir, &record)).await?;
+        }
+        Step::RemoveRecord => on_disk("remove", record::record_path(&service_dir), host::fs::remove).await?,
+    }
+    Ok(Vec::new())
+}
+
+/// What to remember about a definition.
+pub(super) fn record(spec: &ServiceSpec, unit: &str, path: &Path, text: &str) -> Record {
+    let program = PathBuf::from(&spec.program);
+    let port = spec.args.iter().skip_while(|arg| *arg != "--port").nth(1);
+    Record {
+        version: record::VERSION,
+        unit: unit.to_owned(),
+        path: path.to_owned(),
+        text: text.to_owned(),
+        real_program: program.canonicalize().unwrap_or_else(|_| program.clone()),
+        program,
+        port: port.and_then(|port| port.parse().ok()),
+        generator: spec.mark.generator.clone(),
+        linger_by_us: false,
+        written_ms: 0,
+    }
+}
+
+/// Work with files, away from the runtime's threads.
+async fn on_disk(
+    operation: &'static str,
+    path: PathBuf,
+    work: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
+) -> Result<(), ServiceError> {
+    let target = path.clone();
+    let done =
+        tokio::task::spawn_blocking(move || work(&target)).await.unwrap_or_else(|error| Err(error.into()));
+    done.map_err(|source| ServiceError::File { operation, path, source })
+}
+
+fn write_definition(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        host::fs::private_dir(dir)?;
+    }
+    host::fs::write_atomic(path, text.as_bytes(), host::fs::PUBLIC)
+}
+
+/// Whether the unit is loaded, and in force as it is written.
+async fn check_definition(systemd: &Systemd, link: &Link, strict: bool) -> Result<Vec<String>, ServiceError> {
+    let unit = systemd.unit.clone();
+    let force = link.service(&unit).await?;
+    let state = force.unit_state(false);
+    if !state.is_loaded() {
+        let why = state.load_error.unwrap_or_else(|| "it gives no reason".to_owned());
+        return Err(ServiceError::NotTaken { unit, why: format!("{}: {why}", state.load_state) });
+    }
+    let own = systemd.instance.paths.unit.clone();
+    if state.fragment_path.as_ref() != Some(&own) {
+        let from = state.fragment_path.map_or_else(String::new, |path| path.display().to_string());
+        let why = format!("it has one from {from} instead");
+        return if strict { Err(ServiceError::NotTaken { unit, why }) } else { Ok(Vec::new()) };
+    }
+    let read = tokio::task::spawn_blocking(move || host::fs::read_text(&own, super::disk::LIMIT)).await;
+    // A file that cannot be read now is told by whoever looks at it next.
+    let Ok(Ok(Some(text))) = read else { return Ok(Vec::new()) };
+    let differences = effective::differences(&File::parse(&text), &force);
+    let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    match (words.is_empty(), strict && state.drop_in_paths.is_empty()) {
+        (true, _) => Ok(words),
+        (false, true) => Err(ServiceError::NotTaken { unit, why: words.join("; ") }),
+        (false, false) => Ok(words),
+    }
+}
+
+/// Runs a job to its end, or hands it over.
+async fn job(
+    link: &Link,
+    unit: &str,
+    verb: Verb,
+    wait: bool,
+    circumstances: &mut Circumstances<'_>,
+) -> Result<(), ServiceError> {
+    if !wait {
+        return link.enqueue(verb, unit).await;
+    }
+    let before = link.service(unit).await?.unit_state(false);
+    let deadline = circumstances.patience.job.unwrap_or_else(|| job_limit(verb, &before));
+    circumstances.invocation_before = before.invocation_id;
+    let report = &mut circumstances.report;
+    let mut tick = |elapsed: Duration, state: &UnitState| {
+        report(Progress::Waiting { elapsed, status: state.status_text.as_deref() });
+    };
+    let end = link.job(verb, unit, deadline, &mut tick).await?;
+    if end == JobEnd::Done {
+        return Ok(());
+    }
+    let state = link.service(unit).await?.unit_state(false);
+    if end == JobEnd::Unseen && state.is_active() == (verb != Verb::Stop) {
+        return Ok(());
+    }
+    let (why, code) = end_words(&end, &state);
+    Err(ServiceError::Job { verb: verb.word(), unit: unit.to_owned(), why, code })
+}
+
+/// What the service's own limits allow, and a little more.
+fn job_limit(verb: Verb, state: &UnitState) -> Duration {
+    let limit = |usec: Option<u64>| usec.map_or(JOB_LIMIT, Duration::from_micros);
+    let (start, stop) = (limit(state.timeout_start_usec), limit(state.timeout_stop_usec));
+    // After the time to stop comes the time to be killed, which is as long again.
+    let sum = match verb {
+        // A start may have to wait for a stop that is under way.
+        Verb::Start | Verb::Restart => start + stop * 2,
+        Verb::Stop => stop * 2,
+    };
+    (sum + JOB_MARGIN).min(JOB_LIMIT)
+}
+
+fn end_words(end: &JobEnd, state: &UnitState) -> (String, ExitCode) {
+    match end {
+        JobEnd::Canceled => ("another job took its place".to_owned(), ExitCode::Temporary),
+        JobEnd::Dependency => ("a unit that it needs failed".to_owned(), ExitCode::Failed),
+        JobEnd::Skipped => ("it does not apply to the unit as it is".to_owned(), ExitCode::Failed),
+        JobEnd::Other(word) => (format!("the job ended as \"{word}\""), ExitCode::Failed),
+        JobEnd::Done | JobEnd::Failed | JobEnd::Timeout | JobEnd::Unseen => exits::explain(state),
+    }
+}
+
+/// Lingering is a wish: that it cannot be had must not fail an install.
+async fn set_linger(
+    systemd: &Systemd,
+    enable: bool,
+    circumstances: &mut Circumstances<'_>,
+) -> Result<Vec<String>, ServiceError> {
+    match linger::set(&systemd.env, enable).await {
+        Ok(()) => {
+            circumstances.linger_by_us |= enable;
+            Ok(Vec::new())
+        }
+        Err(error) => {
+            let mut notes = vec![error.to_string()];
+            notes.extend(error.hints(&systemd.instance.command()));
+            Ok(notes)
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The manager by `systemctl`, for machines without a user bus: it alone can use the manager's own socket.
+//!
+//! The same questions and the same jobs as [`super::bus`], in the few commands that answer them. Text that is meant
+//! for people is never read, but for the reason of a failure.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::{Instant, interval};
+
+use super::link::{JobEnd, Tick, Verb};
+use super::properties::{Properties, Value, shell_words};
+use crate::host::process::{self, Finished, RunError};
+use crate::service::error::{CallKind, ServiceError};
+use crate::service::reach::Unreachable;
+
+const QUERY_DEADLINE: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_secs(1);
+
+/// `systemctl --user` for one runtime directory.
+#[derive(Clone, Debug)]
+pub struct Systemctl {
+    runtime_dir: PathBuf,
+    version: String,
+}
+
+impl Systemctl {
+    /// Asks the manager for its version, to see whether there is a way at all.
+    pub async fn connect(runtime_dir: PathBuf) -> Result<Self, Unreachable> {
+        let mut this = Self { runtime_dir, version: String::new() };
+        let args = ["show", "--property=Version", "--value"];
+        match this.run(&args, QUERY_DEADLINE).await {
+            Ok(finished) if finished.status.success() => {
+                finished.stdout.trim().clone_into(&mut this.version);
+                Ok(this)
+            }
+            Ok(finished) => Err(Unreachable::NoTool { why: finished.stderr.trim().to_owned() }),
+            Err(RunError::Deadline { deadline, .. }) => {
+                Err(Unreachable::Silent { seconds: deadline.as_secs() })
+            }
+            Err(error @ RunError::Start { .. }) => Err(Unreachable::NoTool { why: chain(&error) }),
+        }
+    }
+
+    /// The manager's version, as it prints it.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The directories it reads units from.
+    pub async fn unit_path(&self) -> Result<Vec<String>, ServiceError> {
+        let shown =
+            self.call("tell where it reads units", &["show", "--property=UnitPath", "--value"]).await?;
+        Ok(shell_words(&shown))
+    }
+
+    /// The properties of a unit.
+    pub async fn unit(&self, name: &str) -> Result<Properties, ServiceError> {
+        let shown = self.call(&format!("describe {name}"), &["show", "--all", "--", name]).await?;
+        let pairs = shown.lines().filter_map(|line| line.split_once('='));
+        Ok(Properties(pairs.map(|(key, value)| (key.to_owned(), Value::Text(value.to_owned()))).collect()))
+    }
+
+    /// Reads all definitions again.
+    pub async fn reload(&self) -> Result<(), ServiceError> {
+        self.call("reload its definitions", &["daemon-reload"]).await.map(drop)
+    }
+
+    /// Makes the links of the `[Install]` section.
+    pub async fn enable(&self, unit: &str) -> Result<(), ServiceError> {
+        self.call(&format!("enable {unit}"), &["enable", "--no-reload", "--", unit]).await.map(drop)
+    }
+
+    /// Removes the links to the unit.
+    pub async fn disable(&self, unit: &str) -> Result<(), ServiceError> {
+        self.call(&format!("disable {unit}"), &["disable", "--no-reload", "--", unit]).await.map(drop)
+    }
+
+    /// Clears failures and counters. A unit that is not loaded has none.
+    pub async fn reset_failed(&self, unit: &str) -> Result<(), ServiceError> {
+        match self.call(&format!("clear the failures of {unit}"), &["reset-failed", "--", unit]).await {
+            Err(ServiceError::Call { kind: CallKind::NoSuchUnit, .. }) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Hands a job over without waiting for it.
+    pub async fn enqueue(&self, verb: Verb, unit: &str) -> Result<(), ServiceError> {
+        let operation = format!("{} {unit}", verb.word());
+        self.call(&operation, &[verb.word(), "--no-block", "--", unit]).await.map(drop)
+    }
+
+    /// Runs a job and waits for its end, telling at every tick what the unit is like.
+    pub async fn job(
+        &self,
+        verb: Verb,
+        unit: &str,
+        deadline: Duration,
+        tick: &mut Tick<'_>,
+    ) -> Result<JobEnd, ServiceError> {
+        let begin = Instant::now();
+        let args = [verb.word(), "--", unit];
+        // systemctl itself listens before it asks.
+        let run = self.run(&args, deadline);
+        tokio::pin!(run);
+        let mut ticks = interval(TICK);
+        loop {
+            tokio::select! {
+                finished = &mut run => return match finished {
+                    Ok(finished) if finished.status.success() => Ok(JobEnd::Done),
+                    Ok(finished) => end_of(verb, unit, &finished),
+                    Err(RunError::Deadline { deadline, .. }) => {
+                        Err(ServiceError::JobDeadline { verb: verb.word(), unit: unit.to_owned(), deadline })
+                    }
+                    Err(error) => Err(refused(&format!("{} {unit}", verb.word()), CallKind::Other, chain(&error))),
+                },
+                _ = ticks.tick() => tick(begin.elapsed(), &self.unit(unit).await?.unit_state(false)),
+            }
+        }
+    }
+
+    async fn call(&self, operation: &str, args: &[&str]) -> Result<String, ServiceError> {
+        match self.run(args, QUERY_DEADLINE).await {
+            Ok(finished) if finished.status.success() => Ok(finished.stdout),
+            Ok(finished) => {
+                Err(refused(operation, kind_of_text(&finished.stderr), finished.stderr.trim().to_owned()))
+            }
+            Err(error @ RunError::Deadline { .. }) => {
+                Err(refused(operation, CallKind::Silent, error.to_string()))
+            }
+            Err(error @ RunError::Start { .. }) => Err(refused(operation, CallKind::Lost, chain(&error))),
+        }
+    }
+
+    async fn run(&self, args: &[&str], deadline: Duration) -> Result<Finished, RunError> {
+        let mut command = process::command("systemctl");
+        command.args(["--user", "--no-ask-password", "--no-pager"]).args(args);
+        command.env("XDG_RUNTIME_DIR", &self.runtime_dir).env("LC_ALL", "C.UTF-8").env("SYSTEMD_COLORS", "0");
+        process::run(command, deadline).await
+    }
+}
+
+/// How a job ended, by the words of systemctl, which has no other way to say it.
+fn end_of(verb: Verb, unit: &str, finished: &Finished) -> Result<JobEnd, ServiceError> {
+    let said = finished.stderr.trim();
+    let words = [
+        ("canceled", JobEnd::Canceled),
+        ("timeout was exceeded", JobEnd::Timeout),
+        ("timed out", JobEnd::Timeout),
+        ("dependency job", JobEnd::Dependency),
+        ("skipped", JobEnd::Skipped),
+        ("Job for", JobEnd::Failed),
+    ];
+    match words.into_iter().find(|(words, _)| said.contains(words)) {
+        Some((_, end)) => Ok(end),
+        None => Err(refused(&format!("{} {unit}", verb.word()), kind_of_text(said), said.to_owned())),
+    }
+}
+
+/// What a refusal is about, by the words of systemctl (lifecycle notes E2).
+fn kind_of_text(said: &str) -> CallKind {
+    let words = [
+        ("not loaded", CallKind::NoSuchUnit),
+        ("not found", CallKind::NoSuchUnit),
+        ("does not exist", CallKind::NoSuchUnit),
+        ("is masked", CallKind::Masked),
+        ("bad unit file setting", CallKind::BadDefinition),
+        ("authentication required", CallKind::NotPermitted),
+        ("Access denied", CallKind::NotPermitted),
+        ("Permission denied", CallKind::NotPermitted),
+        ("Failed to connect", CallKind::Lost),
+    ];
+    words.into_iter().find(|(words, _)| said.contains(words)).map_or(CallKind::Other, |(_, kind)| kind)
+}
+
+fn refused(operation: &str, kind: CallKind, said: String) -> ServiceError {
+    ServiceError::Call { operation: operation.to_owned(), kind, source: said.into() }
+}
+
+fn chain(error: &RunError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_apart_by_their_words() {
+        let table = [
+            (
+                "Failed to reset failed state of unit x.service: Unit x.service not loaded.",
+                CallKind::NoSuchUnit,
+            ),
+            ("Failed to start x.service: Unit x.service not found.", CallKind::NoSuchUnit),
+            ("Failed to start x.service: Unit x.service is masked.", CallKind::Masked),
+            (
+                "Failed to start x.service: Unit x.service has a bad unit file setting.",
+                CallKind::BadDefinition,
+            ),
+            ("Failed to connect to bus: No medium found", CallKind::Lost),
+            ("something new", CallKind::Other),
+        ];
+        for (said, kind) in table {
+            assert_eq!(kind_of_text(said), kind, "{said}");
+        }
+    }
+}

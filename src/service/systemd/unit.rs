@@ -1,0 +1,361 @@
+//! A service as a systemd unit file: written, recognised, and read.
+//!
+//! Pure. What each directive may hold is [`super::quoting`]'s business, what lines mean [`super::syntax`]'s.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use super::quoting::{self, Unwritable};
+use super::syntax::File;
+use super::timespan;
+use super::version::Version;
+use crate::instance::Brand;
+use crate::service::definition::Marked;
+use crate::service::spec::{Mark, ServiceSpec};
+
+/// Why a service cannot be written as a unit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A text that a unit file cannot carry.
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
+    /// A name that systemd does not take for a credential.
+    #[error("{0:?} is not a name for a credential: use letters, digits, \".\", \"_\" or \"-\"")]
+    CredentialName(String),
+    /// The manager is too old for something the service needs.
+    #[error(
+        "this systemd has no {directive} (needs version {needs}, has {has}); read the secret from a file instead"
+    )]
+    TooOld {
+        /// The directive.
+        directive: &'static str,
+        /// The first release that has it.
+        needs: u32,
+        /// The running release.
+        has: u32,
+    },
+}
+
+/// Writes the unit file of a user service for a manager of the given version.
+pub fn render(spec: &ServiceSpec, unit: &str, version: Version) -> Result<String, RenderError> {
+    let Mark { brand, command, .. } = &spec.mark;
+    let mut text = Text::default();
+    text.line(&format!(
+        "# Written by `{command} gateway install`, which does not overwrite changes made here."
+    ));
+    text.line(&format!("# Changes belong in a drop-in: systemctl --user edit {unit}"));
+    text.section("Unit");
+    text.set("Description", &quoting::scalar("the description", &spec.description)?);
+    text.set("StartLimitIntervalSec", &timespan::write(spec.restart.interval));
+    text.set("StartLimitBurst", &spec.restart.burst.to_string());
+    text.set(&brand.extension_key(PROFILE), &quoting::scalar("the profile", &spec.mark.profile)?);
+    text.set(&brand.extension_key(GENERATOR), &quoting::scalar("the release", &spec.mark.generator)?);
+    let checksum_at = text.0.len();
+
+    text.section("Service");
+    process(&mut text, spec, version)?;
+    supervision(&mut text, spec, version);
+    hardening(&mut text);
+
+    text.section("Install");
+    text.set("WantedBy", "default.target");
+
+    let checksum = format!("{}={}\n", brand.extension_key(CHECKSUM), checksum(&text.0));
+    text.0.insert_str(checksum_at, &checksum);
+    Ok(text.0)
+}
+
+/// What runs, and with what.
+fn process(text: &mut Text, spec: &ServiceSpec, version: Version) -> Result<(), RenderError> {
+    if version.has_notify_reload() {
+        // SIGHUP, and the manager waits for RELOADING and READY.
+        text.set("Type", "notify-reload");
+    } else {
+        text.set("Type", "notify");
+    }
+    text.set("NotifyAccess", "main");
+    text.set("ExecStart", &quoting::exec(&spec.program, &spec.args)?);
+    if !version.has_notify_reload() {
+        // The shell's own `kill`: the program of that name is not on every machine. Comes back before the reload is
+        // done; the unit says "reloading" until the service says READY.
+        text.set("ExecReload", "/bin/sh -c \"kill -HUP ${MAINPID}\"");
+    }
+    text.set("WorkingDirectory", &quoting::path("the working directory", &spec.working_directory)?);
+    text.line("# An empty variable counts as unset, whatever the manager's own environment has.");
+    for (name, value) in &spec.environment {
+        text.set("Environment", &quoting::assignment(name, value)?);
+    }
+    for credential in &spec.credentials {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if credential.name.is_empty() || !credential.name.chars().all(allowed) {
+            return Err(RenderError::CredentialName(credential.name.clone()));
+        }
+        if !version.has_credentials() {
+            return Err(RenderError::TooOld { directive: "LoadCredential=", needs: 247, has: version.0 });
+        }
+        let path = quoting::path("the credential's path", &credential.path)?;
+        text.set("LoadCredential", &format!("{}:{path}", credential.name));
+    }
+    text.set("UMask", &format!("{:04o}", spec.umask));
+    Ok(())
+}
+
+/// What the manager does when the process ends, hangs or is to stop.
+fn supervision(text: &mut Text, spec: &ServiceSpec, version: Version) {
+    let codes = |codes: &[u8]| codes.iter().map(u8::to_string).collect::<Vec<_>>().join(" ");
+    text.set("Restart", "on-failure");
+    if version.has_restart_steps() {
+        text.set("RestartSec", &timespan::write(spec.restart.delay));
+        text.set("RestartSteps", &spec.restart.delay_steps.to_string());
+        text.set("RestartMaxDelaySec", &timespan::write(spec.restart.max_delay));
+    } else {
+        text.set("RestartSec", &timespan::write(spec.restart.fixed_delay));
+    }
+    text.set("RestartForceExitStatus", &codes(&spec.restart.again));
+    text.set("SuccessExitStatus", &codes(&spec.restart.again));
+    text.set("RestartPreventExitStatus", &codes(&spec.restart.never));
+    text.set("TimeoutStartSec", &timespan::write(spec.start_timeout));
+    text.set("TimeoutStopSec", &timespan::write(spec.stop_timeout));
+    text.set("TimeoutAbortSec", &timespan::write(spec.abort_timeout));
+    text.set("WatchdogSec", &timespan::write(spec.watchdog));
+    // The main process gets SIGTERM and drains; what it started is killed only when time is up.
+    text.set("KillMode", "mixed");
+    // A tool that was killed for lack of memory must not take the gateway with it.
+    text.set("OOMPolicy", "continue");
+}
+
+/// What a user manager can really enforce, and tools of an agent do not need (lifecycle notes E5).
+fn hardening(text: &mut Text) {
+    for key in ["NoNewPrivileges", "LockPersonality", "RestrictRealtime", "RestrictSUIDSGID"] {
+        text.set(key, "yes");
+    }
+    text.set("SystemCallArchitectures", "native");
+}
+
+const PROFILE: &str = "Profile";
+const GENERATOR: &str = "Generator";
+const CHECKSUM: &str = "Checksum";
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    fn section(&mut self, name: &str) {
+        self.line(&format!("\n[{name}]"));
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        self.line(&format!("{key}={value}"));
+    }
+}
+
+/// Tells whether a unit file was written by us, and whether it was changed since, from the file alone.
+pub fn marked(text: &str, brand: Brand) -> Marked {
+    let key = format!("{}=", brand.extension_key(CHECKSUM));
+    let (marks, rest): (Vec<&str>, Vec<&str>) =
+        text.split_inclusive('\n').partition(|line| line.starts_with(&key));
+    match marks.as_slice() {
+        [] => Marked::No,
+        [mark] if mark[key.len()..].trim_end() == checksum(&rest.concat()) => Marked::Intact,
+        _ => Marked::Broken,
+    }
+}
+
+/// SHA-256 in hexadecimal, of everything but the line that carries it.
+fn checksum(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        // Writing into a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Whether two unit files mean the same: comments, blank lines and our mark do not count.
+pub fn same_meaning(a: &str, b: &str, brand: Brand) -> bool {
+    let own = brand.extension_key("");
+    let meaning = |text: &str| {
+        let file = File::parse(text);
+        let settings = file.settings().filter(|setting| !setting.key.starts_with(&own));
+        let settings = settings.map(|s| format!("{}\n{}\n{}", s.section, s.key, s.value));
+        (settings.collect::<Vec<_>>(), file.has_junk())
+    };
+    meaning(a) == meaning(b)
+}
+
+/// What an installed unit file says, in words that people and programs can use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Installed {
+    /// Program and arguments, as the process gets them; empty when the line cannot be read.
+    pub command: Vec<String>,
+    /// Where it runs.
+    pub working_directory: Option<String>,
+    /// Its variables; the last assignment of each.
+    pub environment: Vec<(String, String)>,
+    /// The release that wrote it.
+    pub generator: Option<String>,
+}
+
+impl Installed {
+    /// Reads a unit file of ours.
+    pub fn read(text: &str, brand: Brand) -> Self {
+        let file = File::parse(text);
+        let mut environment: Vec<(String, String)> = Vec::new();
+        for line in file.values("Service", "Environment") {
+            for word in quoting::split(line).unwrap_or_default() {
+                if let Some((name, value)) = quoting::without_specifiers(&word).split_once('=') {
+                    environment.retain(|(known, _)| known != name);
+                    environment.push((name.to_owned(), value.to_owned()));
+                }
+            }
+        }
+        let directory = file.value("Service", "WorkingDirectory").map(quoting::without_specifiers);
+        Self {
+            command: file.value("Service", "ExecStart").map(command).unwrap_or_default(),
+            working_directory: directory,
+            environment,
+            generator: file.value("Unit", &brand.extension_key(GENERATOR)).map(str::to_owned),
+        }
+    }
+
+    /// The port on the command line, if there is one.
+    pub fn port(&self) -> Option<u16> {
+        let at = self.command.iter().position(|word| word == "--port")?;
+        self.command.get(at + 1)?.parse().ok()
+    }
+}
+
+/// The words of a command line as the process gets them. A variable reference is left as it is written.
+fn command(line: &str) -> Vec<String> {
+    let words = quoting::split(line).unwrap_or_default().into_iter();
+    let plain = words.map(|word| quoting::without_specifiers(&word)).enumerate();
+    plain.map(|(at, word)| if at == 0 { word } else { quoting::without_variables(&word) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::instance::{BaseDirs, Env, Instance, Profile};
+    use crate::service::spec::{Choices, Credential};
+
+    fn spec() -> ServiceSpec {
+        let dirs = BaseDirs::under("/home/ada");
+        let profile = Profile::parse("rescue").unwrap();
+        let instance = Instance::new(Brand::Fased, profile, &Env::default(), &dirs);
+        let program = Path::new("/opt/my apps/fased");
+        let choices = Choices { program, dirs: &dirs, port: Some(19201), drain: Duration::from_secs(30) };
+        ServiceSpec::for_gateway(&instance, &choices).unwrap()
+    }
+
+    fn unit(version: u32) -> File {
+        File::parse(&render(&spec(), "fased-gateway-rescue.service", Version(version)).unwrap())
+    }
+
+    #[test]
+    fn a_unit_reads_back_as_what_was_wanted() {
+        let spec = spec();
+        let text = render(&spec, "fased-gateway-rescue.service", Version(252)).unwrap();
+        let installed = Installed::read(&text, Brand::Fased);
+        assert_eq!(installed.command[0], spec.program);
+        assert_eq!(installed.command[1..], spec.args);
+        assert_eq!(installed.environment, spec.environment);
+        assert_eq!(installed.working_directory.as_deref(), Some("/home/ada"));
+        assert_eq!(installed.generator.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+        assert_eq!(installed.port(), Some(19201));
+        assert!(!File::parse(&text).has_junk());
+    }
+
+    #[test]
+    fn the_managers_version_decides_about_reload_and_delays() {
+        let table = [
+            (252, "notify", true, "5", None),
+            (253, "notify-reload", false, "5", None),
+            (254, "notify-reload", false, "2", Some("60")),
+        ];
+        for (version, kind, exec_reload, delay, max_delay) in table {
+            let unit = unit(version);
+            assert_eq!(unit.value("Service", "Type"), Some(kind), "{version}");
+            assert_eq!(unit.value("Service", "ExecReload").is_some(), exec_reload, "{version}");
+            assert_eq!(unit.value("Service", "RestartSec"), Some(delay), "{version}");
+            assert_eq!(unit.value("Service", "RestartMaxDelaySec"), max_delay, "{version}");
+        }
+    }
+
+    /// Lifecycle notes A3 rows 44 to 47 and 60, E7.
+    #[test]
+    fn exit_codes_limits_and_targets_are_those_of_the_contract() {
+        let unit = unit(252);
+        let table = [
+            ("Unit", "StartLimitIntervalSec", "300"),
+            ("Unit", "StartLimitBurst", "10"),
+            ("Service", "Restart", "on-failure"),
+            ("Service", "RestartForceExitStatus", "75"),
+            ("Service", "SuccessExitStatus", "75"),
+            ("Service", "RestartPreventExitStatus", "78 7"),
+            ("Service", "TimeoutStopSec", "45"),
+            ("Service", "KillMode", "mixed"),
+            ("Service", "UMask", "0077"),
+            ("Install", "WantedBy", "default.target"),
+        ];
+        for (section, key, value) in table {
+            assert_eq!(unit.value(section, key), Some(value), "{key}");
+        }
+        // A user manager has no network target (lifecycle notes C4).
+        assert!(unit.settings().all(|setting| !setting.value.contains("network")));
+    }
+
+    #[test]
+    fn the_mark_tells_an_edited_file_from_ours_and_from_a_foreign_one() {
+        let text = render(&spec(), "fased-gateway-rescue.service", Version(252)).unwrap();
+        assert_eq!(marked(&text, Brand::Fased), Marked::Intact);
+        assert_eq!(marked(&text, Brand::Mayros), Marked::No);
+        assert_eq!(marked("[Service]\nExecStart=/bin/true\n", Brand::Fased), Marked::No);
+        for edited in
+            [text.replace("OOMPolicy=continue", "OOMPolicy=stop"), format!("{text}\n"), text.repeat(2)]
+        {
+            assert_eq!(marked(&edited, Brand::Fased), Marked::Broken);
+        }
+    }
+
+    #[test]
+    fn comments_and_the_mark_do_not_change_the_meaning() {
+        let text = render(&spec(), "fased-gateway-rescue.service", Version(252)).unwrap();
+        let same = format!("# mine\n{}", text.replace("[Install]", "\n; and mine\n[Install]"));
+        assert!(same_meaning(&text, &same, Brand::Fased));
+        let marks = text.replace("X-Fased-Generator=", "X-Fased-Generator=0.0.0-");
+        assert!(same_meaning(&text, &marks, Brand::Fased));
+        assert!(!same_meaning(&text, &text.replace("mixed", "process"), Brand::Fased));
+        assert!(!same_meaning(&text, &format!("{text}junk\n"), Brand::Fased));
+    }
+
+    #[test]
+    fn credentials_need_a_name_and_a_manager_that_knows_them() {
+        let with = |name: &str| {
+            let path = "/home/ada/50%/token".to_owned();
+            ServiceSpec { credentials: vec![Credential { name: name.to_owned(), path }], ..spec() }
+        };
+        let text = render(&with("token"), "u.service", Version(252)).unwrap();
+        let value = File::parse(&text).value("Service", "LoadCredential").map(str::to_owned);
+        assert_eq!(value.as_deref(), Some("token:/home/ada/50%%/token"));
+        let error = render(&with("a:b"), "u.service", Version(252)).unwrap_err();
+        assert_eq!(error, RenderError::CredentialName("a:b".to_owned()));
+        let error = render(&with("token"), "u.service", Version(245)).unwrap_err();
+        assert!(matches!(error, RenderError::TooOld { needs: 247, has: 245, .. }));
+    }
+
+    #[test]
+    fn nothing_with_a_line_end_gets_into_a_unit() {
+        let injected = ServiceSpec { description: "x\nExecStart=/bin/evil".to_owned(), ..spec() };
+        assert!(render(&injected, "u.service", Version(252)).is_err());
+        let injected = ServiceSpec { args: vec!["a\n[Service]".to_owned()], ..spec() };
+        assert!(render(&injected, "u.service", Version(252)).is_err());
+    }
+}
