@@ -6,9 +6,17 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::disallowed_methods,
+    clippy::print_stdout,
     reason = "a test that cannot set itself up fails, and drives the program from outside"
 )]
 
 mod support;
 
 mod boots;
+mod driver;
+mod install;
+mod linger;
+mod quoting;
+mod unreachable;
+mod verbs;
+mod without_bus;

@@ -1,5 +1,7 @@
 //! A disposable machine with a real systemd as PID 1, in namespaces, over the host's own files.
 
+pub mod service;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -32,8 +34,10 @@ impl Machine {
         static SEQUENCE: AtomicU32 = AtomicU32::new(0);
         let name = format!("t{}-{}", std::process::id(), SEQUENCE.fetch_add(1, Ordering::Relaxed));
         let binary = format!("{}:/usr/local/bin/idlehands", env!("CARGO_BIN_EXE_idlehands"));
+        let suite = std::env::current_exe().expect("this program has a path");
+        let suite = format!("{}:{}", suite.display(), crate::driver::inside().display());
         let mut holder = Command::new(script())
-            .args(["hold", "--user", USER, "--bind-ro", &binary])
+            .args(["hold", "--user", USER, "--bind-ro", &binary, "--bind-ro", &suite])
             .args(boot.options)
             .arg(&name)
             .stdin(Stdio::piped())
