@@ -8,12 +8,14 @@ use super::ui::Ui;
 use crate::config::{Config, Source};
 use crate::exit::ExitCode;
 use crate::host;
-use crate::instance::{Brand, Env, Instance, Profile};
+use crate::instance::{BaseDirs, Brand, Env, Instance, Profile};
 
 /// The circumstances of one invocation.
 pub(super) struct Context {
     pub instance: Instance,
     pub env: Env,
+    /// This user's directories.
+    pub dirs: BaseDirs,
     /// The name this process was invoked by.
     pub argv0: OsString,
 }
@@ -23,7 +25,7 @@ impl Context {
         let profile = profile(brand, &env, global)?;
         let dirs =
             host::dirs::find(&env).map_err(|error| CliError::new(ExitCode::Failed, error.to_string()))?;
-        Ok(Self { instance: Instance::new(brand, profile, &env, &dirs), env, argv0 })
+        Ok(Self { instance: Instance::new(brand, profile, &env, &dirs), env, dirs, argv0 })
     }
 
     /// Where the configuration comes from.

@@ -15,6 +15,7 @@ use crate::config::section::Mode;
 use crate::exit::ExitCode;
 use crate::gateway::Holder;
 use crate::host::lock;
+use crate::instance::Paths;
 use crate::protocol::scope::Scope;
 use crate::secret::Secret;
 
@@ -132,7 +133,11 @@ impl Target {
 
 /// The gateway of this instance that runs now.
 pub(super) fn holder(context: &Context) -> Option<Holder> {
-    let paths = &context.instance.paths;
+    holder_at(&context.instance.paths)
+}
+
+/// The gateway that runs now with these files.
+pub(super) fn holder_at(paths: &Paths) -> Option<Holder> {
     // A lock that cannot be read tells as much as one that nobody holds.
     [&paths.lock, &paths.adhoc_lock].into_iter().find_map(|path| lock::read(path).ok().flatten())
 }

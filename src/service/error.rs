@@ -147,7 +147,7 @@ impl ServiceError {
             Self::Job { unit, .. } | Self::NotProven { unit, .. } => {
                 vec![
                     format!("see why: journalctl --user-unit {unit} -n 50"),
-                    format!("check it: {command} doctor"),
+                    format!("look closer: {command} gateway status --deep"),
                 ]
             }
             Self::JobDeadline { unit, .. } => vec![format!("watch it: systemctl --user status {unit}")],

@@ -15,7 +15,10 @@ fn exit_codes_are_those_of_the_help() {
         .collect();
     assert_eq!(rows.len(), 13);
     for (code, meaning) in rows {
-        assert!(help.contains(&format!("{code:>4}  {meaning}")), "--help does not say: {code} {meaning}\n{help}");
+        assert!(
+            help.contains(&format!("{code:>4}  {meaning}")),
+            "--help does not say: {code} {meaning}\n{help}"
+        );
     }
 }
 

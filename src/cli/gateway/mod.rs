@@ -1,7 +1,12 @@
 //! `gateway`: runs the gateway, and everything about its service.
 
 mod call;
+mod install;
+mod report;
 mod run;
+mod service;
+mod status;
+mod verbs;
 
 use clap::{Args as ClapArgs, Subcommand};
 
@@ -10,6 +15,7 @@ use super::error::CliError;
 use super::health;
 use super::ui::Ui;
 use crate::exit::ExitCode;
+use service::carry_out;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -23,6 +29,18 @@ pub(super) struct Args {
 enum Command {
     /// Run the gateway in the foreground (the same as `gateway` alone)
     Run(run::Args),
+    /// Install the gateway as a service of this user, running now and at every login
+    Install(install::Args),
+    /// Remove the service; configuration and state stay
+    Uninstall(service::How),
+    /// Start the service
+    Start(service::How),
+    /// Stop the service; it stays down until it is started, or until the next login
+    Stop(service::How),
+    /// Restart the service
+    Restart(service::How),
+    /// Show the service and the gateway, and whether it answers
+    Status(status::Args),
     /// Call any method of the gateway
     Call(call::Args),
     /// Show how the gateway is, as it says itself
@@ -32,6 +50,12 @@ enum Command {
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     match args.command {
         None => run::run(args.run, context, ui),
+        Some(Command::Install(install)) => install::run(install, context, ui),
+        Some(Command::Uninstall(how)) => carry_out(&verbs::UNINSTALL, None, &how, context, ui),
+        Some(Command::Start(how)) => carry_out(&verbs::START, None, &how, context, ui),
+        Some(Command::Stop(how)) => carry_out(&verbs::STOP, None, &how, context, ui),
+        Some(Command::Restart(how)) => carry_out(&verbs::RESTART, None, &how, context, ui),
+        Some(Command::Status(args)) => status::run(args, context, ui),
         Some(Command::Call(call)) => call::run(call, context, ui),
         Some(Command::Health(health)) => health::run_gateway(health, context, ui),
         Some(Command::Run(run)) => run::run(run.or(args.run), context, ui),

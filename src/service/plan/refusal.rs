@@ -123,6 +123,14 @@ impl Refusal {
         }
     }
 
+    /// What overwriting the definition would change, where that is what was refused.
+    pub fn diff(&self) -> Option<&str> {
+        match self {
+            Self::Edited { diff, .. } | Self::Foreign { diff, .. } => diff.as_deref(),
+            _ => None,
+        }
+    }
+
     /// What to do next. `command` is the command for the instance, without a verb.
     pub fn hints(&self, command: &str) -> Vec<String> {
         let one = |hint: String| vec![hint];

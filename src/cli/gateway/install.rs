@@ -1,0 +1,75 @@
+//! `gateway install`: the gateway as a service of this user, running now and at every login.
+
+use clap::Args as ClapArgs;
+
+use super::service::{How, Verb, carry_out};
+use crate::cli::config::guard::{config_invalid, config_not_created};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::ui::Ui;
+use crate::config::create::{CreateError, Token, create_minimal, ensure_token};
+use crate::config::section::Mode;
+use crate::config::tilde_path;
+use crate::exit::ExitCode;
+use crate::service::plan::{Install, Intent};
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Port of the service, instead of what the configuration says
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Replace a definition that was edited or is somebody else's (a copy is kept)
+    #[arg(long)]
+    force: bool,
+    /// Do not start it now
+    #[arg(long)]
+    no_start: bool,
+    /// Do not start it at login
+    #[arg(long)]
+    no_enable: bool,
+    /// Let this user's services outlive the last session (loginctl enable-linger)
+    #[arg(long)]
+    linger: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    if !args.how.dry_run {
+        configure(args.how.json, context, ui)?;
+    }
+    let install =
+        Install { force: args.force, enable: !args.no_enable, start: !args.no_start, linger: args.linger };
+    let verb = Verb {
+        intent: Intent::Install(install),
+        name: "install",
+        done: "Installed systemd service",
+        result: "installed",
+        already: "the gateway service is installed as it should be",
+    };
+    carry_out(&verb, args.port, &args.how, context, ui)
+}
+
+/// A service that cannot start for want of a configuration or a token helps nobody.
+fn configure(quiet: bool, context: &Context, ui: &mut Ui) -> Result<(), CliError> {
+    let source = context.source();
+    let failed = |error| config_not_created(context, error);
+    match create_minimal(&source, &context.instance) {
+        Ok(created) if !quiet => ui.note(&format!("Wrote {}", tilde_path(&created.path, &context.env))),
+        Ok(_) | Err(CreateError::Exists(_)) => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let config = source.load().config.map_err(|problems| config_invalid(context, &problems))?;
+    if config.gateway.mode == Some(Mode::Remote) {
+        let message =
+            "Gateway start blocked: set gateway.mode=local (current: remote); nothing was installed";
+        let hint = format!("Run: {} config set gateway.mode local", context.instance.command());
+        return Err(CliError::new(ExitCode::Config, message).hint(hint));
+    }
+    if let Token::Added(_) = ensure_token(&source).map_err(failed)?
+        && !quiet
+    {
+        ui.note("No gateway token found. Auto-generated one and saving to config.");
+    }
+    Ok(())
+}

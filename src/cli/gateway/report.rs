@@ -1,0 +1,150 @@
+//! What `gateway status` prints for people. The lines `Runtime: running` and `RPC probe: ok` are the runbooks' healthy
+//! baseline.
+
+use super::status::{Report, Rpc, word};
+use crate::cli::context::Context;
+use crate::cli::ui::Ui;
+use crate::service::definition::Standing;
+use crate::service::facts::{Answer, Headline};
+use crate::service::observed::{Linger, Manager};
+use crate::service::systemd::exits;
+
+/// Causes of a failed probe that are shown.
+const MAX_ERROR_LINES: usize = 12;
+
+pub(super) fn describe(found: &Report, context: &Context, ui: &mut Ui) {
+    service(found, ui);
+    ui.out("");
+    config(found, ui);
+    gateway(found, ui);
+    ui.out("");
+    runtime(found, ui);
+    facts(found, ui);
+    match &found.rpc {
+        Some(rpc) => probe(rpc, ui),
+        None => ui.out("RPC probe: skipped (--no-probe)"),
+    }
+    advice(found, context, ui);
+}
+
+fn service(found: &Report, ui: &mut Ui) {
+    let observed = &found.service.observed;
+    let enabled = match found.service.facts.enabled.is {
+        Answer::Yes => "enabled",
+        Answer::No => "disabled",
+        Answer::Unknown => "unknown",
+    };
+    ui.out(&format!("Service: systemd user ({enabled})"));
+    ui.out(&format!("Unit: {}", observed.unit));
+    if observed.definition.standing != Standing::Missing {
+        ui.out(&format!("Service file: {}", observed.definition.path.display()));
+    }
+    let drop_ins = observed.manager.reached().map(|reached| &reached.state.drop_in_paths);
+    for path in drop_ins.into_iter().flatten() {
+        ui.out(&format!("Drop-in: {}", path.display()));
+    }
+    ui.out(&format!("File logs: {}", found.log_file));
+}
+
+fn config(found: &Report, ui: &mut Ui) {
+    let missing = if found.config.exists { "" } else { " (missing)" };
+    let invalid = if found.config.valid { "" } else { " (invalid)" };
+    ui.out(&format!("Config: {}{missing}{invalid}", found.config.path));
+    found.config.issues.iter().take(5).for_each(|issue| ui.out(&format!("Config issue: {issue}")));
+}
+
+fn gateway(found: &Report, ui: &mut Ui) {
+    let gateway = &found.gateway;
+    ui.out(&format!("Gateway: bind={}, port={} ({})", gateway.bind_mode, gateway.port, gateway.port_source));
+    ui.out(&format!("Probe target: {}", gateway.probe_url));
+    ui.out(&format!("Dashboard: {}", gateway.dashboard));
+    if let Some(port) = &found.port {
+        ui.out(&format!("Port {}: {}", port.port, port.status));
+        for listener in &port.listeners {
+            let unit = listener.unit.as_ref().map(|unit| format!(", unit {unit}")).unwrap_or_default();
+            ui.out(&format!("- pid {}: {} ({}){unit}", listener.pid, listener.command, listener.address));
+        }
+    }
+}
+
+fn runtime(found: &Report, ui: &mut Ui) {
+    let runtime = &found.runtime;
+    ui.out(&format!("Runtime: {}", runtime.status));
+    if let Some(pid) = runtime.pid {
+        let how = if runtime.supervised { "supervised" } else { "in the foreground, not supervised" };
+        let version =
+            runtime.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
+        ui.out(&format!("Process: {pid} ({how}{version})"));
+    }
+    let Manager::Reached(reached) = &found.service.observed.manager else { return };
+    let state = &reached.state;
+    if let Some(status) = &state.status_text {
+        ui.out(&format!("Status: {status}"));
+    }
+    if state.n_restarts > 0 {
+        ui.out(&format!("Restarts: {} since it was last started by hand", state.n_restarts));
+    }
+    if !matches!(found.service.facts.headline, Headline::Running | Headline::NotInstalled | Headline::Stopped)
+    {
+        ui.out(&format!("Last exit: {}", exits::explain(state).0));
+    }
+}
+
+fn facts(found: &Report, ui: &mut Ui) {
+    let facts = &found.service.facts;
+    let rows = [
+        ("Installed", &facts.installed),
+        ("Enabled", &facts.enabled),
+        ("Loaded", &facts.loaded),
+        ("Running", &facts.running),
+        ("Ready", &facts.ready),
+        ("Healthy", &facts.healthy),
+    ];
+    for (name, fact) in rows {
+        ui.out(&format!("{:<10} {:<8} {}", format!("{name}:"), word(fact.is), fact.because));
+    }
+    match &found.service.observed.linger {
+        Linger::Yes => ui.out("Linger:    yes"),
+        Linger::No => ui.out("Linger:    no       the service ends with the last session"),
+        Linger::Unknown(why) => ui.out(&format!("Linger:    unknown  {why}")),
+    }
+}
+
+fn probe(rpc: &Rpc, ui: &mut Ui) {
+    match &rpc.error {
+        None => {
+            ui.out("RPC probe: ok");
+            let version = rpc.server_version.as_deref().unwrap_or("?");
+            ui.out(&format!("RPC answer: {} ms from {} (version {version})", rpc.latency_ms, rpc.url));
+        }
+        Some(error) => {
+            ui.out("RPC probe: failed");
+            ui.note(&format!("RPC target: {}", rpc.url));
+            error.lines().take(MAX_ERROR_LINES).for_each(|line| ui.note(&format!("  {line}")));
+        }
+    }
+}
+
+fn advice(found: &Report, context: &Context, ui: &mut Ui) {
+    let command = context.instance.command();
+    let facts = &found.service.facts;
+    if let Manager::Unreachable { unreachable } = &found.service.observed.manager {
+        ui.note(&format!("systemd user services unavailable: {unreachable}"));
+        ui.hint(&unreachable.hint(&command));
+        return;
+    }
+    if found.runtime.status == "running" {
+        let (cli, running) =
+            (found.cli_version, found.runtime.version.as_deref().unwrap_or(found.cli_version));
+        if cli != running {
+            ui.warning(&format!("the running gateway is version {running}, this command is {cli}"));
+            ui.hint(&format!("Run: {command} gateway restart"));
+        }
+        return;
+    }
+    match facts.headline {
+        Headline::NotInstalled => ui.hint(&format!("Install it: {command} gateway install")),
+        Headline::Stopped => ui.hint(&format!("Start it: {command} gateway start")),
+        _ => ui.hint(&format!("See why: {command} logs")),
+    }
+}

@@ -1,0 +1,298 @@
+//! What all verbs of the service have in common: look, plan, show or perform, look again, say what came of it.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::target;
+use crate::cli::ui::Ui;
+use crate::client::{Address, probe};
+use crate::config::Config;
+use crate::config::resolve::gateway_port;
+use crate::exit::ExitCode;
+use crate::host::process;
+use crate::instance::Paths;
+use crate::service::apply::{Outcome, Restored, apply};
+use crate::service::claim::claim;
+use crate::service::error::ServiceError;
+use crate::service::facts::Facts;
+use crate::service::manager::{Circumstances, Manager, Patience, Probe, Progress};
+use crate::service::observed::Observed;
+use crate::service::plan::{Desired, Intent, Plan, plan};
+use crate::service::program;
+use crate::service::spec::{Choices, ServiceSpec};
+use crate::service::systemd::Systemd;
+
+/// How long another install may take before this one gives up.
+const CLAIM: Duration = Duration::from_secs(30);
+/// How long one question to the gateway may take.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// Flags of every verb that changes something.
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct How {
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A verb: what is wanted, and the words for it.
+pub(super) struct Verb {
+    /// For the planner.
+    pub intent: Intent,
+    /// `install`: the `action` in JSON.
+    pub name: &'static str,
+    /// `Installed systemd service`: said when something was done.
+    pub done: &'static str,
+    /// `installed`: the `result` in JSON when something was done.
+    pub result: &'static str,
+    /// The same when there was nothing to do.
+    pub already: &'static str,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    action: &'static str,
+    ok: bool,
+    result: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    hints: &'a [String],
+    notes: &'a [String],
+    plan: &'a Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<Facts>,
+}
+
+/// Carries a verb out.
+pub(super) fn carry_out(
+    verb: &Verb,
+    port: Option<u16>,
+    how: &How,
+    context: &Context,
+    ui: &mut Ui,
+) -> Result<ExitCode, CliError> {
+    let config = context.config_or_default(ui);
+    context.block_on(async {
+        let changes = matches!(verb.intent, Intent::Install(_) | Intent::Uninstall) && !how.dry_run;
+        let failed = |error: ServiceError| service_error(error, context);
+        let _claim =
+            if changes { Some(claim(&context.instance, CLAIM).await.map_err(failed)?) } else { None };
+        let systemd = Systemd::connect(&context.instance, &context.env).await;
+        let before = systemd.observe().await;
+        let desired = match verb.intent {
+            Intent::Install(_) => Some(desire(&systemd, &before, port, &config, context, ui)?),
+            _ => None,
+        };
+        let plan = plan(verb.intent, desired.as_ref(), &before).map_err(|refusal| failed(refusal.into()))?;
+        if how.dry_run {
+            show_plan(verb, &plan, how, ui);
+            return Ok(ExitCode::Ok);
+        }
+        let probe = Health::new(port, &config, context);
+        let outcome = perform(&systemd, &plan, &before, &probe, how, ui).await;
+        conclude(verb, &plan, outcome, &systemd, &probe, how, context, ui).await
+    })
+}
+
+/// What is to be installed.
+fn desire(
+    systemd: &Systemd,
+    before: &Observed,
+    port: Option<u16>,
+    config: &Config,
+    context: &Context,
+    ui: &mut Ui,
+) -> Result<Desired, CliError> {
+    let cannot = |what: &str| CliError::new(ExitCode::Failed, what.to_owned());
+    let invoked = process::invoked_path(&context.argv0, &context.env);
+    let invoked = invoked.map_err(|error| cannot("cannot find this program's own path").cause(error))?;
+    let found = program::find(&invoked, &context.env);
+    let program = found.map_err(|error| cannot(&format!("cannot use {}", invoked.display())).cause(error))?;
+    if let Some(why) = program.unstable {
+        ui.warning(&format!("the service will run {}, which may not last: {why}", program.path.display()));
+    }
+    let drain = config.gateway.drain_timeout_ms.millis();
+    let choices = Choices { program: &program.path, dirs: &context.dirs, port, drain };
+    let spec = ServiceSpec::for_gateway(&context.instance, &choices);
+    let spec = spec.map_err(|error| cannot(&error.to_string()))?;
+    systemd
+        .desire(&spec, before)
+        .map_err(|error| cannot("cannot write the service's definition").cause(error))
+}
+
+fn show_plan(verb: &Verb, plan: &Plan, how: &How, ui: &mut Ui) {
+    if how.json {
+        ui.answer(1, plan);
+    } else if plan.is_empty() {
+        ui.out(&format!("Nothing to do: {}", verb.already));
+    } else {
+        ui.out(&plan.to_string());
+    }
+    if !how.json {
+        plan.notes.iter().for_each(|note| ui.note(&format!("note: {note}")));
+    }
+}
+
+async fn perform(
+    systemd: &Systemd,
+    plan: &Plan,
+    before: &Observed,
+    probe: &Health,
+    how: &How,
+    ui: &mut Ui,
+) -> Outcome {
+    let mut last = String::new();
+    let mut report = |progress: Progress<'_>| {
+        let line = match progress {
+            Progress::Step { number, of, planned } => format!("[{number}/{of}] {}", planned.step),
+            Progress::Waiting { status: Some(status), .. } => format!("      {status}"),
+            Progress::Waiting { status: None, .. } => return,
+            Progress::Undoing { because } => format!("undoing it: {because}"),
+        };
+        if !how.json && line != last {
+            ui.note(&line);
+            last = line;
+        }
+    };
+    let mut circumstances = Circumstances::new(probe, &mut report, Patience::default());
+    apply(systemd, plan, before, &mut circumstances).await
+}
+
+#[expect(clippy::too_many_arguments, reason = "the end of a verb, where everything comes together once")]
+async fn conclude(
+    verb: &Verb,
+    plan: &Plan,
+    outcome: Outcome,
+    systemd: &Systemd,
+    probe: &Health,
+    how: &How,
+    context: &Context,
+    ui: &mut Ui,
+) -> Result<ExitCode, CliError> {
+    let (notes, error) = match outcome {
+        Outcome::Done { notes } => (notes, None),
+        Outcome::Failed { error, notes, .. } => (notes, Some(service_error(error, context))),
+        Outcome::RolledBack { error, restored, .. } => {
+            let what = match restored {
+                Restored::Nothing => "nothing is installed, as before",
+                Restored::Definition => "the definition before is back",
+                Restored::Running => "the definition before is back, and it runs",
+            };
+            (Vec::new(), Some(service_error(error, context).hint(format!("rolled back: {what}"))))
+        }
+        Outcome::Stuck { error, undoing, .. } => {
+            let error = service_error(error, context);
+            (Vec::new(), Some(error.hint(format!("rolling back failed too: {undoing}"))))
+        }
+    };
+    let notes: Vec<String> = plan.notes.iter().cloned().chain(notes).collect();
+    if how.json {
+        let observed = systemd.observe().await;
+        let health = probe.of(&observed).await;
+        let done = !plan.is_empty();
+        ui.answer(
+            1,
+            &Answer {
+                action: verb.name,
+                ok: error.is_none(),
+                result: match (&error, done) {
+                    (Some(_), _) => "failed",
+                    (None, true) => verb.result,
+                    (None, false) => "unchanged",
+                },
+                message: error.is_none().then(|| if done { verb.done } else { verb.already }.to_owned()),
+                error: error.as_ref().map(ToString::to_string),
+                hints: error.as_ref().map(CliError::hints).unwrap_or_default(),
+                notes: &notes,
+                plan,
+                service: Some(Facts::of(&observed, health)),
+            },
+        );
+        return Ok(error.map_or(ExitCode::Ok, |error| error.code()));
+    }
+    if let Some(error) = error {
+        return Err(error);
+    }
+    if plan.is_empty() {
+        ui.out(&format!("Nothing to do: {}", verb.already));
+    } else {
+        ui.out(&format!("{}: {}", verb.done, plan.unit));
+    }
+    notes.iter().for_each(|note| ui.note(&format!("note: {note}")));
+    Ok(ExitCode::Ok)
+}
+
+/// A failure of the service's side, for the operator.
+pub(super) fn service_error(error: ServiceError, context: &Context) -> CliError {
+    let (code, hints) = (error.exit_code(), error.hints(&context.instance.command()));
+    let mut failed = CliError::new(code, error.to_string());
+    if let ServiceError::Refused(refusal) = &error
+        && let Some(diff) = refusal.diff()
+    {
+        failed = failed.details(diff.lines().map(str::to_owned).collect());
+    }
+    if let Some(source) = std::error::Error::source(&error) {
+        failed = failed.cause(source.to_string());
+    }
+    hints.into_iter().fold(failed, CliError::hint)
+}
+
+/// Asks the gateway itself whether it is well, and which process it is.
+pub(super) struct Health {
+    paths: Paths,
+    fallback: Result<Address, String>,
+}
+
+impl Health {
+    pub(super) fn new(port: Option<u16>, config: &Config, context: &Context) -> Self {
+        let port = gateway_port(port, &context.env, config, &context.instance);
+        Self {
+            paths: context.instance.paths.clone(),
+            fallback: port.map(|port| Address::local(port.value)).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Asks the process that the manager calls the main one, if there is one.
+    pub(super) async fn of(&self, observed: &Observed) -> Option<Result<(), String>> {
+        let pid = observed.manager.reached()?.state.main_pid?;
+        Some(self.probe(pid).await)
+    }
+
+    async fn ask(&self, main_pid: u32) -> Result<(), String> {
+        // Whoever holds the lock says where it listens; until then it is where the configuration says.
+        let holder = target::holder_at(&self.paths).filter(|holder| holder.pid == main_pid);
+        let told = holder.and_then(|holder| holder.url).and_then(|url| Address::parse(&url).ok());
+        let address = match told {
+            Some(address) => address,
+            None => self.fallback.clone()?,
+        };
+        let ready = probe::ready(&address, PROBE).await.map_err(|error| format!("{address}: {error}"))?;
+        match ready.pid {
+            Some(pid) if pid != main_pid => {
+                Err(format!("at {address} answers process {pid}, not {main_pid}"))
+            }
+            _ if !ready.ready => {
+                let failing = ready.failing.unwrap_or_default().join(", ");
+                Err(format!("it is not ready ({failing})"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Probe for Health {
+    fn probe(&self, main_pid: u32) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(self.ask(main_pid))
+    }
+}

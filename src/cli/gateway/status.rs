@@ -1,0 +1,281 @@
+//! `gateway status`: the service and the gateway, each fact with its source, and whether the gateway answers.
+
+use std::time::Instant;
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::report;
+use super::service::Health;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::target;
+use crate::cli::ui::Ui;
+use crate::client::ClientError;
+use crate::config::resolve::{gateway_bind, gateway_port};
+use crate::config::{Config, Problem, tilde_path};
+use crate::exit::ExitCode;
+use crate::gateway::Holder;
+use crate::host::port::{self, Owner};
+use crate::protocol::method::Ignored;
+use crate::protocol::methods::status::Status;
+use crate::service::facts::{Answer, Facts, Headline};
+use crate::service::manager::Manager;
+use crate::service::observed::Observed;
+use crate::service::systemd::Systemd;
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    /// Look closer: who listens on the port, other gateways of this user
+    #[arg(long)]
+    deep: bool,
+    /// Do not ask the gateway itself
+    #[arg(long, conflicts_with = "require_rpc")]
+    no_probe: bool,
+    /// Fail unless the gateway answers
+    #[arg(long)]
+    require_rpc: bool,
+    #[command(flatten)]
+    target: target::Args,
+}
+
+/// Everything that was found.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    pub profile: String,
+    pub service: ServicePart,
+    pub config: ConfigPart,
+    pub gateway: GatewayPart,
+    pub runtime: Runtime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc: Option<Rpc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<PortPart>,
+    pub log_file: String,
+    pub cli_version: &'static str,
+}
+
+#[derive(Serialize)]
+pub(super) struct ServicePart {
+    pub facts: Facts,
+    #[serde(flatten)]
+    pub observed: Observed,
+}
+
+#[derive(Serialize)]
+pub(super) struct ConfigPart {
+    pub path: String,
+    pub exists: bool,
+    pub valid: bool,
+    pub issues: Vec<Problem>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GatewayPart {
+    pub bind_mode: &'static str,
+    pub port: u16,
+    pub port_source: String,
+    pub probe_url: String,
+    pub dashboard: String,
+}
+
+/// Whether a gateway of this profile runs, supervised or not.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Runtime {
+    pub status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    pub supervised: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// What came of asking the gateway over its own protocol.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Rpc {
+    pub ok: bool,
+    pub url: String,
+    pub latency_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_version: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct PortPart {
+    pub port: u16,
+    pub status: &'static str,
+    pub listeners: Vec<Listener>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Listener {
+    pub pid: u32,
+    pub command: String,
+    pub address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
+pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    let found = look(&args, context)?;
+    let code = exit_code(&found, args.require_rpc);
+    if args.json {
+        ui.answer(1, &found);
+    } else {
+        report::describe(&found, context, ui);
+    }
+    Ok(code)
+}
+
+/// The state of things in one number: the gateway counts, then its service (lifecycle notes A6c).
+fn exit_code(found: &Report, require_rpc: bool) -> ExitCode {
+    let rpc = found.rpc.as_ref().map(|rpc| rpc.ok);
+    let running = found.runtime.status == "running";
+    match (running, rpc) {
+        (true, Some(true)) => ExitCode::Ok,
+        (true, Some(false)) => ExitCode::Unhealthy,
+        _ if require_rpc => ExitCode::Unhealthy,
+        (true, None) if !found.runtime.supervised => ExitCode::Ok,
+        _ => found.service.facts.headline.exit_code(),
+    }
+}
+
+fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
+    let loaded = context.source().load();
+    let config = loaded.config.as_ref().cloned().unwrap_or_default();
+    let (observed, health, rpc, holder) = context.block_on(async {
+        let systemd = Systemd::connect(&context.instance, &context.env).await;
+        let observed = systemd.observe().await;
+        let holder = target::holder(context);
+        if args.no_probe {
+            return Ok((observed, None, None, holder));
+        }
+        let health = Health::new(None, &config, context).of(&observed).await;
+        let rpc = ask(args, &config, context).await;
+        Ok((observed, health, Some(rpc), holder))
+    })?;
+    let facts = Facts::of(&observed, health);
+    let runtime = runtime(&observed, &facts, holder.as_ref());
+    let port = gateway_port(None, &context.env, &config, &context.instance)
+        .map_err(|error| CliError::new(ExitCode::Config, error.to_string()))?;
+    let url =
+        holder.and_then(|holder| holder.url).unwrap_or_else(|| format!("ws://127.0.0.1:{}", port.value));
+    let listens = crate::client::Address::parse(&url).map_or(port.value, |address| address.port());
+    Ok(Report {
+        profile: context.instance.profile.to_string(),
+        config: ConfigPart {
+            path: tilde_path(&loaded.path, &context.env),
+            exists: loaded.exists,
+            valid: loaded.config.is_ok(),
+            issues: loaded.problems().to_vec(),
+        },
+        gateway: GatewayPart {
+            bind_mode: gateway_bind(None, &config).value.as_str(),
+            port: listens,
+            port_source: if listens == port.value {
+                port.set_by.to_string()
+            } else {
+                "the running gateway".to_owned()
+            },
+            dashboard: format!("http://127.0.0.1:{listens}/"),
+            probe_url: url,
+        },
+        runtime,
+        rpc,
+        port: args.deep.then(|| port_part(listens)),
+        log_file: log_file(&config, context),
+        cli_version: env!("CARGO_PKG_VERSION"),
+        service: ServicePart { facts, observed },
+    })
+}
+
+/// A gateway in the foreground runs too: the lock says so (runbooks, "5-minute local startup").
+fn runtime(observed: &Observed, facts: &Facts, holder: Option<&Holder>) -> Runtime {
+    let main_pid = observed.manager.reached().and_then(|reached| reached.state.main_pid);
+    let supervised = main_pid.is_some() && holder.is_none_or(|holder| Some(holder.pid) == main_pid);
+    let status = match (facts.headline, holder) {
+        (Headline::Running | Headline::Unhealthy, _) | (_, Some(_)) => "running",
+        (headline, None) => headline.words(),
+    };
+    let pid = if supervised { main_pid } else { holder.map(|holder| holder.pid) };
+    Runtime { status, pid, supervised, version: holder.map(|holder| holder.version.clone()) }
+}
+
+async fn ask(args: &Args, config: &Config, context: &Context) -> Rpc {
+    let begun = Instant::now();
+    let target = match args.target.resolve(context, config) {
+        Ok(target) => target,
+        Err(error) => return answer(String::new(), begun, Err(error.to_string())),
+    };
+    let asked = async {
+        let mut client = target.connect().await?;
+        client.call::<Status>(&Ignored::default()).await?;
+        let version =
+            client.hello.pointer("/server/version").and_then(|version| version.as_str().map(str::to_owned));
+        client.close().await;
+        Ok::<_, ClientError>(version)
+    };
+    let asked = asked.await.map_err(|error| chain(&error));
+    answer(target.address.to_string(), begun, asked)
+}
+
+fn answer(url: String, begun: Instant, asked: Result<Option<String>, String>) -> Rpc {
+    let latency_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (server_version, error) = match asked {
+        Ok(version) => (version, None),
+        Err(error) => (None, Some(error)),
+    };
+    Rpc { ok: error.is_none(), url, latency_ms, error, server_version }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn port_part(port: u16) -> PortPart {
+    let owners = port::owners(port).unwrap_or_default();
+    PortPart {
+        port,
+        status: if owners.is_empty() { "free" } else { "busy" },
+        listeners: owners.into_iter().map(listener).collect(),
+    }
+}
+
+fn listener(owner: Owner) -> Listener {
+    Listener {
+        pid: owner.pid,
+        command: owner.command,
+        address: owner.address.to_string(),
+        unit: owner.unit.map(|unit| unit.name),
+    }
+}
+
+fn log_file(config: &Config, context: &Context) -> String {
+    let paths = &context.instance.paths;
+    let file = config.logging.file.as_ref().map_or_else(|| paths.log.clone(), |file| file.under(&paths.home));
+    tilde_path(&file, &context.env)
+}
+
+/// A fact in a word.
+pub(super) fn word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Yes => "yes",
+        Answer::No => "no",
+        Answer::Unknown => "unknown",
+    }
+}
