@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{channels, completions, config, dashboard, devices, gateway, health, logs, protocol, setup};
+use super::{
+    channels, completions, config, dashboard, devices, gateway, health, logs, protocol, setup, status,
+};
 
 /// An always-on gateway: one process, one port, supervised by systemd or launchd.
 #[derive(Debug, Parser)]
@@ -31,6 +33,8 @@ pub(super) struct Global {
 pub(super) enum Command {
     /// Run the gateway, or manage its service
     Gateway(Box<gateway::Args>),
+    /// Show the whole of it in a few lines
+    Status(status::Args),
     /// Make everything a first start needs, without starting
     Setup(setup::Args),
     /// Show how the gateway is, as it says itself

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::target;
 use super::ui::Ui;
 use crate::exit::ExitCode;
-use crate::protocol::methods::channels::{AccountSnapshot, ChannelsReport, ChannelsStatus, Params};
+use crate::protocol::methods::channels::{ChannelsReport, ChannelsStatus, Params};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -54,18 +54,12 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         ui.note("Gateway reachable.");
         describe(&report, ui);
     }
-    let failed = accounts(&report).any(|(_, account)| account.probe.as_ref().is_some_and(|probe| !probe.ok));
+    let failed = report.accounts().any(|(_, account)| account.probe.as_ref().is_some_and(|probe| !probe.ok));
     Ok(if failed { ExitCode::Unhealthy } else { ExitCode::Ok })
 }
 
-fn accounts(report: &ChannelsReport) -> impl Iterator<Item = (&String, &AccountSnapshot)> {
-    report.channel_order.iter().flat_map(|id| {
-        report.channel_accounts.get(id).into_iter().flatten().map(move |account| (id, account))
-    })
-}
-
 fn describe(report: &ChannelsReport, ui: &mut Ui) {
-    for (id, account) in accounts(report) {
+    for (id, account) in report.accounts() {
         let label = report.channel_labels.get(id).unwrap_or(id);
         let mut words = vec![if account.enabled { "enabled" } else { "disabled" }];
         words.push(if account.configured { "configured" } else { "not configured" });

@@ -15,6 +15,7 @@ mod health;
 mod logs;
 mod protocol;
 mod setup;
+mod status;
 mod target;
 mod ui;
 
@@ -64,6 +65,7 @@ fn run(brand: Brand, argv: Vec<OsString>, env: Env) -> ExitCode {
 fn dispatch(command: Command, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     match command {
         Command::Gateway(args) => gateway::run(*args, context, ui),
+        Command::Status(args) => status::run(args, context, ui),
         Command::Setup(args) => setup::run(args, context, ui),
         Command::Health(args) => health::run(args, context, ui),
         Command::Logs(args) => logs::run(args, context, ui),

@@ -4,6 +4,7 @@
 
 mod accept;
 mod credentials;
+mod force;
 mod health;
 mod heartbeat;
 mod http;
@@ -25,8 +26,9 @@ mod wishes;
 mod ws_log;
 
 pub use credentials::Flags;
+pub use force::{Did, ForceError, free_port};
 pub use methods::{METHODS, Row};
 pub use prepare::{Holder, Notice, Options, Prepared};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, owner_line};
 pub use start::{VERSION, run};
 pub use ws_log::WsLog;

@@ -28,12 +28,12 @@ impl Notify {
 
     /// Start-up is finished.
     pub fn ready(self, status: &str) {
-        self.send(&[NotifyState::Ready, NotifyState::Status(&line(status))]);
+        self.send(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
     }
 
     /// The state, in one line for people.
     pub fn status(self, status: &str) {
-        self.send(&[NotifyState::Status(&line(status))]);
+        self.send(&[NotifyState::Status(&one_line(status))]);
     }
 
     /// A reload has begun. systemd asks for the time of it (`Type=notify-reload`).
@@ -46,7 +46,7 @@ impl Notify {
 
     /// The process is about to end.
     pub fn stopping(self, status: &str) {
-        self.send(&[NotifyState::Stopping, NotifyState::Status(&line(status))]);
+        self.send(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))]);
     }
 
     /// The process is alive.
@@ -69,16 +69,16 @@ impl Notify {
 }
 
 /// A status is one line: what follows a line end would be read as another message.
-fn line(text: &str) -> String {
+fn one_line(text: &str) -> String {
     text.split(|c: char| c.is_control()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::line;
+    use super::one_line;
 
     #[test]
     fn a_status_cannot_carry_another_message() {
-        assert_eq!(line("ready\nMAINPID=1\r\nX=2\0"), "ready MAINPID=1 X=2");
+        assert_eq!(one_line("ready\nMAINPID=1\r\nX=2\0"), "ready MAINPID=1 X=2");
     }
 }

@@ -41,7 +41,7 @@ pub fn owners(port: u16) -> io::Result<Vec<Owner>> {
             pid: found.process.pid,
             command: command_line(found.process.pid).unwrap_or(found.process.name),
             address: found.socket,
-            unit: unit_of(found.process.pid),
+            unit: unit_of_process(found.process.pid),
         })
         .collect();
     owners.sort_by_key(|owner| (owner.pid, owner.address));
@@ -67,7 +67,8 @@ fn command_line(pid: u32) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn unit_of(pid: u32) -> Option<Unit> {
+/// The systemd unit a process runs in.
+pub fn unit_of_process(pid: u32) -> Option<Unit> {
     parse_unit(&std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
 }
 

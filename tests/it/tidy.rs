@@ -162,27 +162,42 @@ fn every_module_opens_with_what_it_is() {
     }
 }
 
+/// The free functions of a file: name, number of parameters and what comes back.
+fn free_functions(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    for line in code.split_inclusive('\n') {
+        let head = ["pub ", "pub(crate) ", "pub(super) ", "async ", "const "]
+            .iter()
+            .fold(line, |line, word| line.strip_prefix(word).unwrap_or(line));
+        if head.starts_with("fn ") {
+            let rest = &code[at + line.len() - head.len() + 3..];
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let signature = rest.split(['{', ';']).next().unwrap_or_default();
+            let back = signature.rsplit_once("->").map_or("()", |(_, back)| back.trim());
+            let takes = signature.matches(": ").count();
+            if !ORDINARY.contains(&name.as_str()) {
+                found.push(format!("{name}/{takes} -> {back}"));
+            }
+        }
+        at += line.len();
+    }
+    found
+}
+
 #[test]
-fn no_free_function_has_the_name_of_one_in_another_file() {
+fn no_free_function_is_written_twice() {
     let mut homes: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (path, text) in sources("src") {
-        for line in code(&text).lines() {
-            let head = ["pub ", "pub(crate) ", "pub(super) ", "async ", "const "]
-                .iter()
-                .fold(line, |line, word| line.strip_prefix(word).unwrap_or(line));
-            if let Some(rest) = head.strip_prefix("fn ") {
-                let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                if !ORDINARY.contains(&name.as_str()) {
-                    homes.entry(name).or_default().push(path.display().to_string());
-                }
-            }
+        for function in free_functions(&code(&text)) {
+            homes.entry(function).or_default().push(path.display().to_string());
         }
     }
     homes.retain(|_, files| {
         files.dedup();
         files.len() > 1
     });
-    assert!(homes.is_empty(), "the same name twice is how the same thing gets written twice: {homes:#?}");
+    assert!(homes.is_empty(), "one name and shape twice is how one thing gets written twice: {homes:#?}");
 }
 
 #[test]

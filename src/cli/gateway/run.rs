@@ -10,7 +10,7 @@ use crate::cli::target;
 use crate::cli::ui::Ui;
 use crate::config::section::{AuthMode, Bind};
 use crate::exit::ExitCode;
-use crate::gateway::{self, Flags, Notice, Options, Prepared, Refusal, WsLog};
+use crate::gateway::{self, Did, Flags, ForceError, Notice, Options, Prepared, Refusal, WsLog};
 use crate::host::fs;
 use crate::instance::Profile;
 use crate::secret::Secret;
@@ -142,11 +142,48 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     if args.reset {
         reset(context, ui)?;
     }
+    let force = args.force;
     let prepared = Prepared::new(instance, context.env.clone(), args.options()).map_err(refused)?;
     for notice in &prepared.notices {
         tell(notice, &prepared, context, ui);
     }
+    if force {
+        take_port(prepared.port, context, ui)?;
+    }
     gateway::run(prepared).map_err(refused)
+}
+
+/// Takes the port from whoever listens on it, saying who that is before anything is done.
+fn take_port(port: u16, context: &Context, ui: &mut Ui) -> Result<(), CliError> {
+    let freed = context.block_on(async {
+        let tell = |did: Did| {
+            ui.note(&match did {
+                Did::NobodyThere => format!("force: no listeners on port {port}"),
+                Did::Found(owner) => format!("force: port {port} is held: {}", gateway::owner_line(&owner)),
+                Did::StoppedUnit(unit) => format!("force: stopped {unit}"),
+                Did::Terminated(pid) => format!("force: killed pid {pid} on port {port}"),
+                Did::Killed(pid) => {
+                    format!("force: escalated to SIGKILL while freeing port {port} (pid {pid})")
+                }
+            });
+        };
+        Ok(gateway::free_port(port, &context.env, tell).await)
+    })?;
+    freed.map_err(|error| {
+        let (code, hint) = match &error {
+            ForceError::SystemUnit { unit, .. } => {
+                (ExitCode::NotPermitted, format!("Run: sudo systemctl stop {unit}"))
+            }
+            ForceError::Signal { pid, .. } => (ExitCode::NotPermitted, format!("Run: sudo kill {pid}")),
+            _ => (
+                ExitCode::Conflict,
+                format!("Choose another port: {} gateway --port PORT", context.instance.command()),
+            ),
+        };
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        let failed = CliError::new(code, format!("Force: {error}")).hint(hint);
+        source.into_iter().fold(failed, CliError::cause)
+    })
 }
 
 /// Wipes the dev profile: nothing of another profile, nothing that was put elsewhere by the environment.

@@ -224,7 +224,7 @@ async fn ask(args: &Args, config: &Config, context: &Context) -> Rpc {
         client.close().await;
         Ok::<_, ClientError>(version)
     };
-    let asked = asked.await.map_err(|error| chain(&error));
+    let asked = asked.await.map_err(|error| with_causes(&error));
     answer(target.address.to_string(), begun, asked)
 }
 
@@ -237,7 +237,7 @@ fn answer(url: String, begun: Instant, asked: Result<Option<String>, String>) ->
     Rpc { ok: error.is_none(), url, latency_ms, error, server_version }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -55,6 +55,15 @@ pub struct ChannelsReport {
     pub channel_default_account_id: BTreeMap<String, String>,
 }
 
+impl ChannelsReport {
+    /// Every account with its channel, in the order to show them.
+    pub fn accounts(&self) -> impl Iterator<Item = (&String, &AccountSnapshot)> {
+        self.channel_order.iter().flat_map(|id| {
+            self.channel_accounts.get(id).into_iter().flatten().map(move |account| (id, account))
+        })
+    }
+}
+
 /// A channel's id and labels.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
