@@ -97,9 +97,7 @@ pub enum ForceError {
 pub async fn free_port(port: u16, env: &Env, mut tell: impl FnMut(Did)) -> Result<(), ForceError> {
     let own = std::process::id();
     let owners = look(port).await?;
-    let mut others: Vec<Owner> = owners.into_iter().filter(|owner| owner.pid != own).collect();
-    // One process may listen on several addresses.
-    others.dedup_by_key(|owner| owner.pid);
+    let others: Vec<Owner> = owners.into_iter().filter(|owner| owner.pid != own).collect();
     if others.is_empty() {
         tell(Did::NobodyThere);
         return Ok(());

@@ -10,6 +10,7 @@ use crate::config::Problem;
 use crate::exit::ExitCode;
 use crate::host::port::Owner;
 use crate::instance::Brand;
+use crate::service::redact;
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +131,7 @@ impl Refusal {
         match self {
             Self::Config(problems) => problems.iter().map(ToString::to_string).collect(),
             Self::PortHeld { port, owners, .. } => {
-                let lines = owners.iter().map(owner_line);
+                let lines = owners.iter().map(|owner| format!("- {}", owner_line(owner)));
                 std::iter::once(format!("Port {port} is already in use.")).chain(lines).collect()
             }
             _ => Vec::new(),
@@ -169,13 +170,16 @@ impl Refusal {
     }
 }
 
-/// `- pid 4711: idlehands gateway (127.0.0.1:18789), unit idlehands-gateway.service (user)`
+/// `pid 4711: idlehands gateway (127.0.0.1:18789), unit idlehands-gateway.service (user)`, without what may be a
+/// secret in the command line.
 pub fn owner_line(owner: &Owner) -> String {
     let unit = owner
         .unit
         .as_ref()
         .map(|unit| format!(", unit {} ({})", unit.name, if unit.user { "user" } else { "system" }));
-    format!("- pid {}: {} ({}){}", owner.pid, owner.command, owner.address, unit.unwrap_or_default())
+    let addresses: Vec<String> = owner.addresses.iter().map(ToString::to_string).collect();
+    let command = redact::line(&owner.command);
+    format!("pid {}: {command} ({}){}", owner.pid, addresses.join(", "), unit.unwrap_or_default())
 }
 
 fn port_hints(command: &str, owners: &[Owner]) -> Vec<String> {
@@ -187,7 +191,6 @@ fn port_hints(command: &str, owners: &[Owner]) -> Vec<String> {
     if owners.is_empty() {
         hints.push("The listener belongs to another user; root can see it: ss -ltnp".to_owned());
     }
-    hints.push(format!("Stop the service of this profile: {command} gateway stop"));
     hints.push(format!("Or take the port from its owner: {command} gateway --force"));
     hints.push(format!("Or use another port: {command} gateway --port PORT"));
     hints.dedup();

@@ -1,5 +1,6 @@
 //! Who listens on a port: the process, its owner, and the unit it belongs to.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 
@@ -11,10 +12,10 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 pub struct Owner {
     /// Its process id.
     pub pid: u32,
-    /// Its command line, or its name where that cannot be read.
+    /// Its command line, or its name where that cannot be read. It may hold a secret.
     pub command: String,
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where it listens, on this port.
+    pub addresses: Vec<SocketAddr>,
     /// The systemd unit it runs in.
     pub unit: Option<Unit>,
 }
@@ -32,20 +33,24 @@ pub struct Unit {
 /// the process table: not for the runtime's threads.
 pub fn owners(port: u16) -> io::Result<Vec<Owner>> {
     let all = listeners::get_all().map_err(|error| io::Error::other(error.to_string()))?;
-    let mut owners: Vec<Owner> = all
-        .into_iter()
+    let mut owners: BTreeMap<u32, Owner> = BTreeMap::new();
+    for found in all {
         // Clients have the port of a server as their own, too: only those who listen count.
-        .filter(|found| found.state == SocketState::Listen && found.protocol == Protocol::TCP)
-        .filter(|found| found.socket.port() == port)
-        .map(|found| Owner {
-            pid: found.process.pid,
-            command: command_line(found.process.pid).unwrap_or(found.process.name),
-            address: found.socket,
-            unit: unit_of_process(found.process.pid),
-        })
-        .collect();
-    owners.sort_by_key(|owner| (owner.pid, owner.address));
-    Ok(owners)
+        let listens = found.state == SocketState::Listen && found.protocol == Protocol::TCP;
+        if !listens || found.socket.port() != port {
+            continue;
+        }
+        let pid = found.process.pid;
+        let owner = owners.entry(pid).or_insert_with(|| Owner {
+            pid,
+            command: command_line(pid).unwrap_or(found.process.name),
+            addresses: Vec::new(),
+            unit: unit_of_process(pid),
+        });
+        owner.addresses.push(found.socket);
+        owner.addresses.sort();
+    }
+    Ok(owners.into_values().collect())
 }
 
 /// Sends a signal to a process, if it still is the one that listens on the port: the process id is pinned first, so
@@ -72,11 +77,18 @@ pub fn unit_of_process(pid: u32) -> Option<Unit> {
     parse_unit(&std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
 }
 
-/// Reads the unit from `/proc/PID/cgroup`: the innermost part of the path that is a service.
+/// Reads the unit from `/proc/PID/cgroup`: the innermost part of a path that is a service. Where both versions of
+/// control groups are mounted, systemd may keep its units in either (cgroups(7)).
 fn parse_unit(cgroup: &str) -> Option<Unit> {
-    let path = cgroup.lines().find_map(|line| {
-        line.strip_prefix("0::").or(line.split_once("name=systemd:").map(|(_, path)| path))
-    })?;
+    cgroup
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("0::").or(line.split_once("name=systemd:").map(|(_, path)| path))
+        })
+        .find_map(unit_of_path)
+}
+
+fn unit_of_path(path: &str) -> Option<Unit> {
     let mut services = path.split('/').filter(|part| part.ends_with(".service"));
     let name = services.next_back()?;
     let outer = services.next_back();
@@ -98,6 +110,8 @@ mod tests {
             ("0::/user.slice/user-1000.slice/session-1.scope\n", None),
             ("0::/user.slice/user-1000.slice/user@1000.service/init.scope\n", None),
             ("4:memory:/x\n1:name=systemd:/system.slice/a.service\n", Some(("a.service", false))),
+            ("9:name=systemd:/\n0::/system.slice/b.service\n", Some(("b.service", false))),
+            ("9:name=systemd:/system.slice/c.service\n0::/\n", Some(("c.service", false))),
             ("", None),
         ];
         for (cgroup, expected) in table {
@@ -114,7 +128,7 @@ mod tests {
         let client = std::net::TcpStream::connect(address).unwrap();
         let found = owners(address.port()).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!((found[0].pid, found[0].address), (std::process::id(), address));
+        assert_eq!((found[0].pid, &found[0].addresses), (std::process::id(), &vec![address]));
         assert_eq!(owners(client.local_addr().unwrap().port()).unwrap(), []);
     }
 }

@@ -61,8 +61,7 @@ fn gateway(found: &Report, ui: &mut Ui) {
     if let Some(port) = &found.port {
         ui.out(&format!("Port {}: {}", port.port, port.status));
         for listener in &port.listeners {
-            let unit = listener.unit.as_ref().map(|unit| format!(", unit {unit}")).unwrap_or_default();
-            ui.out(&format!("- pid {}: {} ({}){unit}", listener.pid, listener.command, listener.address));
+            ui.out(&format!("- {}", listener.line));
         }
     }
 }

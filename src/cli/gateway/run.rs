@@ -159,7 +159,7 @@ fn take_port(port: u16, context: &Context, ui: &mut Ui) -> Result<(), CliError> 
         let tell = |did: Did| {
             ui.note(&match did {
                 Did::NobodyThere => format!("force: no listeners on port {port}"),
-                Did::Found(owner) => format!("force: port {port} is held: {}", gateway::owner_line(&owner)),
+                Did::Found(owner) => format!("force: port {port} is held by {}", gateway::owner_line(&owner)),
                 Did::StoppedUnit(unit) => format!("force: stopped {unit}"),
                 Did::Terminated(pid) => format!("force: killed pid {pid} on port {port}"),
                 Did::Killed(pid) => {

@@ -15,13 +15,14 @@ use crate::client::ClientError;
 use crate::config::resolve::{gateway_bind, gateway_port};
 use crate::config::{Config, Problem, tilde_path};
 use crate::exit::ExitCode;
-use crate::gateway::Holder;
+use crate::gateway::{self, Holder};
 use crate::host::port::{self, Owner};
 use crate::protocol::method::Ignored;
 use crate::protocol::methods::status::Status;
 use crate::service::facts::{Answer, Facts, Headline};
 use crate::service::manager::Manager;
 use crate::service::observed::Observed;
+use crate::service::redact;
 use crate::service::systemd::Systemd;
 
 #[derive(Debug, ClapArgs)]
@@ -120,9 +121,12 @@ pub(super) struct PortPart {
 pub(super) struct Listener {
     pub pid: u32,
     pub command: String,
-    pub address: String,
+    pub addresses: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
+    /// All of it in a line.
+    #[serde(skip)]
+    pub line: String,
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
@@ -258,9 +262,10 @@ fn port_part(port: u16) -> PortPart {
 
 fn listener(owner: Owner) -> Listener {
     Listener {
+        line: gateway::owner_line(&owner),
         pid: owner.pid,
-        command: owner.command,
-        address: owner.address.to_string(),
+        command: redact::line(&owner.command),
+        addresses: owner.addresses.iter().map(ToString::to_string).collect(),
         unit: owner.unit.map(|unit| unit.name),
     }
 }
