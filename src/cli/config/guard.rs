@@ -2,8 +2,12 @@
 
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
+use crate::cli::target;
+use crate::cli::ui::Ui;
 use crate::config::create::CreateError;
-use crate::config::{EditError, Problem, WriteError};
+
+use crate::config::reload::{Effect, effect_of};
+use crate::config::{EditError, KeyPath, Problem, WriteError};
 use crate::exit::ExitCode;
 
 /// How many problems a command that was stopped by them prints; `config validate` prints all.
@@ -19,6 +23,21 @@ pub(in crate::cli) fn config_invalid(context: &Context, problems: &[Problem]) ->
     );
     CliError::new(ExitCode::Config, message)
         .hint(format!("Run: {} config validate", context.instance.command()))
+}
+
+/// Tells whoever changed a setting how the gateway that runs, if one does, takes it up.
+pub(super) fn tell_effect(path: &KeyPath, context: &Context, ui: &mut Ui) {
+    let Some(holder) = target::holder(context) else { return };
+    ui.hint(&match effect_of(path) {
+        Effect::Restart => format!(
+            "The running gateway (pid {}) takes it up at its next start: {} gateway restart",
+            holder.pid,
+            context.instance.command()
+        ),
+        Effect::Dynamic | Effect::Hot(_) => {
+            format!("The running gateway (pid {0}) takes it up on SIGHUP: kill -HUP {0}", holder.pid)
+        }
+    });
 }
 
 /// The failure of a command that could not write the configuration.

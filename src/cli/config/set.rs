@@ -4,7 +4,7 @@ use std::io::Read;
 
 use serde_json::Value;
 
-use super::guard::NotChanged;
+use super::guard::{NotChanged, tell_effect};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
@@ -64,7 +64,10 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         format!("{} = {shown}", args.path)
     };
     match written {
-        Some(_) => ui.note(&format!("Set {said} in {}.", source.shown())),
+        Some(_) => {
+            ui.note(&format!("Set {said} in {}.", source.shown()));
+            tell_effect(&args.path, context, ui);
+        }
         None => ui.note(&format!("Nothing to do: {said} already in {}.", source.shown())),
     }
     let in_the_open = args.value.as_ref().is_some_and(|text| !text.contains("${"));

@@ -1,6 +1,6 @@
 //! `config unset PATH`: take one setting out of the file.
 
-use super::guard::NotChanged;
+use super::guard::{NotChanged, tell_effect};
 use super::set::refuse_included;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -25,7 +25,10 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     };
     let written = update_config(&source, edit).map_err(|error: NotChanged| error.into_failure(context))?;
     match written {
-        Some(_) => ui.note(&format!("Took {} out of {}.", args.path, source.shown())),
+        Some(_) => {
+            ui.note(&format!("Took {} out of {}.", args.path, source.shown()));
+            tell_effect(&args.path, context, ui);
+        }
         None => ui.note(&format!("Nothing to do: {} is not set in {}.", args.path, source.shown())),
     }
     Ok(ExitCode::Ok)

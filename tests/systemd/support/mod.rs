@@ -1,5 +1,6 @@
 //! A disposable machine with a real systemd as PID 1, in namespaces, over the host's own files.
 
+pub mod program;
 pub mod service;
 
 use std::io::{BufRead, BufReader};
