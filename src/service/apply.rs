@@ -104,3 +104,139 @@ fn restored(way_back: &[Planned]) -> Restored {
         Restored::Definition
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::service::definition::{Found, Standing};
+    use crate::service::manager::Patience;
+    use crate::service::observed::{self, Reached, UnitState, Via, sample};
+    use crate::service::plan::{Desired, Install, Intent, Step, plan};
+    use crate::service::record::{self, Record};
+    use crate::service::spec::ServiceSpec;
+    use crate::service::systemd::RenderError;
+    use crate::service::systemd::prove::NoProbe;
+
+    /// A manager that writes down what it is told to do, and fails where it is told to.
+    struct Scripted {
+        did: RefCell<Vec<String>>,
+        fails_at: Vec<&'static str>,
+    }
+
+    impl Manager for Scripted {
+        async fn observe(&self) -> Observed {
+            sample("a.service", "/a.service")
+        }
+
+        fn desire(&self, _: &ServiceSpec, _: &Observed) -> Result<Desired, RenderError> {
+            Ok(desired())
+        }
+
+        async fn perform(&self, step: &Step, _: &mut Circumstances<'_>) -> Result<Vec<String>, ServiceError> {
+            let name = serde_json::to_value(step).unwrap()["do"].as_str().unwrap().to_owned();
+            let failing = self.fails_at.contains(&name.as_str());
+            let count = self.did.borrow().iter().filter(|done| **done == name).count();
+            self.did.borrow_mut().push(name.clone());
+            // A name that is listed twice fails on the way back, too.
+            let times = self.fails_at.iter().filter(|fails| **fails == name).count();
+            match failing && count < times {
+                true => Err(ServiceError::NotTaken { unit: "a.service".to_owned(), why: name }),
+                false => Ok(vec![format!("{name} was done")]),
+            }
+        }
+    }
+
+    fn desired() -> Desired {
+        let record = Record {
+            version: record::VERSION,
+            unit: "a.service".to_owned(),
+            path: "/a.service".into(),
+            text: "new".to_owned(),
+            program: "/a".into(),
+            real_program: "/a".into(),
+            port: None,
+            generator: "1".to_owned(),
+            linger_by_us: false,
+            written_ms: 0,
+        };
+        Desired { text: "new".to_owned(), changes: true, diff: None, record }
+    }
+
+    /// Ours, loaded, enabled and running.
+    fn running() -> Observed {
+        let mut observed = sample("a.service", "/a.service");
+        observed.definition.found = Found::File("old".to_owned());
+        observed.definition.standing = Standing::Ours;
+        let state = UnitState {
+            load_state: "loaded".to_owned(),
+            active_state: "active".to_owned(),
+            unit_file_state: "enabled".to_owned(),
+            wanted_at_login: true,
+            fragment_path: Some("/a.service".into()),
+            ..UnitState::default()
+        };
+        let reached = Reached { via: Via::Bus, version: "252".to_owned(), reads_directory: true, state };
+        observed.manager = observed::Manager::Reached(Box::new(reached));
+        observed
+    }
+
+    async fn install(fails_at: &[&'static str]) -> (Outcome, String, usize) {
+        let before = running();
+        let plan = plan(Intent::Install(Install::default()), Some(&desired()), &before).unwrap();
+        let manager = Scripted { did: RefCell::new(Vec::new()), fails_at: fails_at.to_vec() };
+        let mut undoings = 0;
+        let mut report =
+            |progress: Progress<'_>| undoings += usize::from(matches!(progress, Progress::Undoing { .. }));
+        let mut circumstances = Circumstances::new(&NoProbe, &mut report, Patience::default());
+        let outcome = apply(&manager, &plan, &before, &mut circumstances).await;
+        (outcome, manager.did.into_inner().join(" "), undoings)
+    }
+
+    const ALL: &str =
+        "back-up write-definition reload check-definition reset-failed restart prove save-record";
+
+    #[tokio::test]
+    async fn every_step_is_done_once_and_its_remarks_are_kept() {
+        let (outcome, did, undoings) = install(&[]).await;
+        assert_eq!((did.as_str(), undoings), (ALL, 0));
+        let Outcome::Done { notes } = outcome else { panic!("{outcome:?}") };
+        assert_eq!((notes.len(), notes[0].as_str()), (8, "back-up was done"));
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_ends_the_plan_and_begins_the_way_back() {
+        let (outcome, did, undoings) = install(&["prove"]).await;
+        let back = "write-definition reload reset-failed restart prove";
+        assert_eq!((did, undoings), (format!("{} {back}", ALL.trim_end_matches(" save-record")), 1));
+        assert!(
+            matches!(outcome, Outcome::RolledBack { step: 7, restored: Restored::Running, .. }),
+            "{outcome:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_way_back_that_fails_tells_both() {
+        let (outcome, _, undoings) = install(&["restart", "restart"]).await;
+        let Outcome::Stuck { step, error, undoing } = outcome else { panic!("{outcome:?}") };
+        assert_eq!((step, undoings), (6, 1));
+        assert!(error.to_string().ends_with("restart") && undoing.to_string().ends_with("restart"));
+    }
+
+    #[tokio::test]
+    async fn what_changed_nothing_or_came_after_the_proof_is_not_undone() {
+        for (failing, step, did) in [
+            ("back-up", 1, "back-up"),
+            ("write-definition", 2, "back-up write-definition"),
+            ("save-record", 8, ALL),
+        ] {
+            let (outcome, done, undoings) = install(&[failing]).await;
+            assert_eq!((done.as_str(), undoings), (did, 0));
+            assert!(
+                matches!(outcome, Outcome::Failed { step: at, .. } if at == step),
+                "{failing}: {outcome:?}"
+            );
+        }
+    }
+}

@@ -13,12 +13,7 @@ pub enum Found {
     /// Nothing.
     Missing,
     /// A regular file with text in it.
-    File {
-        /// The text.
-        text: String,
-        /// The user it belongs to.
-        owner: u32,
-    },
+    File(String),
     /// A symbolic link. Whoever made it looks after the definition: a dotfile manager, Nix, an administrator.
     Link {
         /// Where it points to, as written.
@@ -32,7 +27,7 @@ impl Found {
     /// The text, of a regular file.
     pub fn text(&self) -> Option<&str> {
         match self {
-            Self::File { text, .. } => Some(text),
+            Self::File(text) => Some(text),
             Self::Missing | Self::Link { .. } | Self::Unreadable(_) => None,
         }
     }
@@ -77,8 +72,8 @@ pub fn standing(found: &Found, recorded: Option<&str>, marked: Marked) -> Standi
         Found::Unreadable(_) => Standing::Unreadable,
         Found::Link { target } if target == Path::new("/dev/null") => Standing::Masked,
         Found::Link { .. } => Standing::Linked,
-        Found::File { text, .. } if recorded == Some(text) => Standing::Ours,
-        Found::File { .. } => match (marked, recorded) {
+        Found::File(text) if recorded == Some(text) => Standing::Ours,
+        Found::File(_) => match (marked, recorded) {
             (Marked::Intact, _) => Standing::Ours,
             (Marked::Broken, _) | (Marked::No, Some(_)) => Standing::Edited,
             (Marked::No, None) => Standing::Foreign,
@@ -92,7 +87,7 @@ mod tests {
 
     #[test]
     fn record_and_mark_tell_whose_a_definition_is() {
-        let file = || Found::File { text: "a".to_owned(), owner: 0 };
+        let file = || Found::File("a".to_owned());
         let link = |target: &str| Found::Link { target: target.into() };
         let table = [
             (Found::Missing, Some("a"), Marked::No, Standing::Missing),

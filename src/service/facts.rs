@@ -233,34 +233,14 @@ fn headline(observed: &Observed, healthy: Answer) -> Headline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::Scope;
-    use crate::service::definition::Found;
-    use crate::service::observed::{Definition, Linger, Reached, UnitState, Via};
+    use crate::service::observed::{Reached, UnitState, Via, sample};
     use crate::service::reach::{Place, Unreachable};
-    use crate::service::record;
 
     fn observed(standing: Standing, manager: Manager) -> Observed {
-        Observed {
-            scope: Scope::User,
-            unit: "a.service".to_owned(),
-            command: "a".to_owned(),
-            definition: Definition {
-                path: "/a.service".into(),
-                found: Found::Missing,
-                standing,
-                directory_problem: None,
-                drop_ins: Vec::new(),
-                other_scope: None,
-            },
-            record: record::Found::Missing,
-            manager,
-            linger: Linger::Yes,
-            inside: false,
-            state_dir: "/state".into(),
-            state_dir_exists: true,
-            service_dir: "/state/service".into(),
-            other_units_enabled: false,
-        }
+        let mut observed = sample("a.service", "/a.service");
+        observed.definition.standing = standing;
+        observed.manager = manager;
+        observed
     }
 
     fn reached(load: &str, active: &str, sub: &str) -> Reached {

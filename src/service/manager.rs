@@ -29,10 +29,20 @@ pub trait Manager {
     ) -> impl Future<Output = Result<Vec<String>, ServiceError>>;
 }
 
-/// Asks the gateway itself whether it is well. Given the main process, it must have the answer from that process.
+/// Asks the gateway itself whether it is well. The answer must come from the given run of it: an old process may
+/// still be there and answer, too.
 pub trait Probe {
-    /// One attempt, with a deadline of its own. The error says what is wrong, in words.
-    fn probe(&self, main_pid: u32) -> BoxFuture<'_, Result<(), String>>;
+    /// One attempt, with a deadline of its own. The error says what is wrong, in words that follow "it is not healthy:".
+    fn probe(&self, run: Run) -> BoxFuture<'_, Result<(), String>>;
+}
+
+/// One run of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its main process.
+    pub main_pid: u32,
+    /// The manager's name for it (`INVOCATION_ID` in its environment).
+    pub invocation_id: String,
 }
 
 /// What goes along from step to step.

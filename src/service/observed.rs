@@ -3,6 +3,7 @@
 //!
 //! Holds no value of any variable and no text of the definition in what it prints; either may hold a secret.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
@@ -58,11 +59,16 @@ pub struct Definition {
     pub found: Found,
     /// Whose it is.
     pub standing: Standing,
+    /// The user it belongs to, if that is not this one: usually root, after a mistaken `sudo`.
+    pub foreign_owner: Option<u32>,
     /// Why nothing may be written into its directory.
     pub directory_problem: Option<DirectoryProblem>,
     /// Drop-ins of this service on disk, whether or not the manager knows them: they survive an uninstall.
     #[serde(serialize_with = "lossy_list")]
     pub drop_ins: Vec<PathBuf>,
+    /// The names of those that are not empty; an empty one counts as none.
+    #[serde(skip)]
+    pub drop_in_names: Vec<OsString>,
     /// A system-wide service of the same name.
     #[serde(serialize_with = "lossy_option")]
     pub other_scope: Option<PathBuf>,
@@ -251,4 +257,33 @@ fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<
 
 fn lossy_list<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
     paths.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>().serialize(serializer)
+}
+
+/// A machine on which the unit is not installed and there is no manager, for tests of what follows from it.
+#[cfg(test)]
+pub(super) fn sample(unit: &str, path: &str) -> Observed {
+    use super::reach::Place;
+    Observed {
+        scope: Scope::User,
+        unit: unit.to_owned(),
+        command: "gateway".to_owned(),
+        definition: Definition {
+            path: path.into(),
+            found: Found::Missing,
+            standing: Standing::Missing,
+            foreign_owner: None,
+            directory_problem: None,
+            drop_ins: Vec::new(),
+            drop_in_names: Vec::new(),
+            other_scope: None,
+        },
+        record: record::Found::Missing,
+        manager: Manager::Unreachable { unreachable: Unreachable::NoSystemd { place: Place::OtherSystem } },
+        linger: Linger::Yes,
+        inside: false,
+        state_dir: "/home/ada/.fased".into(),
+        state_dir_exists: true,
+        service_dir: "/home/ada/.fased/service".into(),
+        other_units_enabled: false,
+    }
 }

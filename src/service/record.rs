@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::host;
 
@@ -70,9 +71,17 @@ pub fn record_path(service_dir: &Path) -> PathBuf {
     service_dir.join("record.json")
 }
 
-/// Where the definition before the last change is kept.
-pub fn backup_path(service_dir: &Path, unit: &str) -> PathBuf {
+/// Where a definition of ours is kept that is about to be replaced.
+pub fn previous_path(service_dir: &Path, unit: &str) -> PathBuf {
     service_dir.join(format!("{unit}.previous"))
+}
+
+/// Where a definition is kept that somebody else wrote or changed. Each text has a place of its own, so that no later
+/// one takes it.
+pub fn replaced_path(service_dir: &Path, unit: &str, text: &str) -> PathBuf {
+    let digest = Sha256::digest(text.as_bytes());
+    let name = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>();
+    service_dir.join(format!("{unit}.replaced-{name}"))
 }
 
 /// A record is a unit file and a few words.
@@ -94,17 +103,19 @@ pub fn load(service_dir: &Path) -> Found {
 }
 
 /// Writes the record: private, and all of it or nothing.
-pub fn save(service_dir: &Path, record: &Record) -> io::Result<()> {
+pub fn save_record(service_dir: &Path, record: &Record) -> io::Result<()> {
     host::fs::private_dir(service_dir)?;
     let mut text = serde_json::to_string_pretty(record)?;
     text.push('\n');
     host::fs::write_atomic(&record_path(service_dir), text.as_bytes(), host::fs::PRIVATE)
 }
 
-/// Keeps a definition that is about to be replaced.
-pub fn back_up(service_dir: &Path, unit: &str, text: &str) -> io::Result<()> {
-    host::fs::private_dir(service_dir)?;
-    host::fs::write_atomic(&backup_path(service_dir, unit), text.as_bytes(), host::fs::PRIVATE)
+/// Keeps a definition that is about to go.
+pub fn back_up(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        host::fs::private_dir(dir)?;
+    }
+    host::fs::write_atomic(path, text.as_bytes(), host::fs::PRIVATE)
 }
 
 #[cfg(test)]
@@ -133,10 +144,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let service = dir.path().join("state/service");
         assert_eq!(load(&service), Found::Missing);
-        save(&service, &record()).unwrap();
+        save_record(&service, &record()).unwrap();
         assert_eq!(load(&service).record(), Some(&record()));
-        back_up(&service, "fased-gateway.service", "Environment=TOKEN=x").unwrap();
-        for file in [record_path(&service), backup_path(&service, "fased-gateway.service")] {
+        let backup = previous_path(&service, "fased-gateway.service");
+        back_up(&backup, "Environment=TOKEN=x").unwrap();
+        for file in [record_path(&service), backup] {
             assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
         }
         assert_eq!(std::fs::metadata(&service).unwrap().permissions().mode() & 0o777, 0o700);
@@ -151,8 +163,15 @@ mod tests {
             assert!(matches!(found, Found::Unreadable(_)), "{text:?}: {found:?}");
             assert_eq!(found.record(), None);
         }
-        save(dir.path(), &Record { version: 2, ..record() }).unwrap();
+        save_record(dir.path(), &Record { version: 2, ..record() }).unwrap();
         assert_eq!(load(dir.path()), Found::Unreadable("it has version 2, not 1".to_owned()));
+    }
+
+    #[test]
+    fn no_edit_takes_the_place_of_another() {
+        let path = |text| replaced_path(Path::new("/s"), "a.service", text);
+        assert_eq!(path("a"), Path::new("/s/a.service.replaced-ca978112"));
+        assert_ne!(path("a"), path("b"));
     }
 
     #[test]

@@ -9,14 +9,14 @@ const HARMLESS: [&str; 3] = ["LoadCredential", "LoadCredentialEncrypted", "PassE
 
 /// The line up to the first value whose name sounds like a secret: `NAME=…`, `--name …`. What follows on the same
 /// line goes too, for a value may be quoted and hold blanks.
-pub fn line(line: &str) -> String {
+pub fn redact_line(line: &str) -> String {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let mut start = 0;
     while let Some(begin) = line[start..].find(is_name).map(|at| start + at) {
         let end = line[begin..].find(|c| !is_name(c)).map_or(line.len(), |at| begin + at);
         let (name, rest) = (&line[begin..end], &line[end..]);
         let valued = rest.starts_with('=') || (name.starts_with("--") && rest.starts_with([' ', '\t']));
-        if valued && is_secret(name) && rest.len() > 1 {
+        if valued && sounds_secret(name) && rest.len() > 1 {
             return format!("{}{}…", &line[..end], &rest[..1]);
         }
         start = end;
@@ -24,7 +24,7 @@ pub fn line(line: &str) -> String {
     line.to_owned()
 }
 
-fn is_secret(name: &str) -> bool {
+fn sounds_secret(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     !HARMLESS.contains(&name) && SECRET.iter().any(|part| upper.contains(part))
 }
@@ -37,7 +37,7 @@ pub fn diff(path: &str, old: &str, new: &str) -> Option<String> {
     let header = (format!("{path} (installed)"), format!("{path} (wanted)"));
     let diff = TextDiff::from_lines(old, new);
     let text = diff.unified_diff().context_radius(2).header(&header.0, &header.1).to_string();
-    Some(text.lines().map(line).collect::<Vec<_>>().join("\n"))
+    Some(text.lines().map(redact_line).collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
             ("", ""),
         ];
         for (written, shown) in table {
-            assert_eq!(line(written), shown);
+            assert_eq!(redact_line(written), shown);
         }
     }
 

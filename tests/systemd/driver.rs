@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use idlehands::client::{Address, probe};
 use idlehands::exit::ExitCode;
 use idlehands::host;
 use idlehands::instance::{BaseDirs, Brand, Env, Instance, Profile};
@@ -17,11 +18,12 @@ use idlehands::service::apply::{Outcome, apply};
 use idlehands::service::claim::claim;
 use idlehands::service::error::ServiceError;
 use idlehands::service::facts::Facts;
-use idlehands::service::manager::{Circumstances, Manager, Patience, Probe, Progress};
+use idlehands::service::manager::{Circumstances, Manager, Patience, Probe, Progress, Run};
 use idlehands::service::observed::Observed;
 use idlehands::service::plan::{Install, Intent, Plan, plan};
 use idlehands::service::spec::{Choices, ServiceSpec};
 use idlehands::service::systemd::Systemd;
+use idlehands::service::systemd::prove::run_of;
 use serde_json::{Value, json};
 
 /// Words for the driver.
@@ -64,6 +66,7 @@ struct Words {
     install: Install,
     only_plan: bool,
     asks: bool,
+    readyz: Option<u16>,
     port: Option<u16>,
     profile: Profile,
     program: PathBuf,
@@ -79,6 +82,7 @@ impl Words {
             install: Install::default(),
             only_plan: false,
             asks: true,
+            readyz: None,
             port: None,
             profile: Profile::Default,
             program: PROGRAM.into(),
@@ -100,6 +104,7 @@ impl Words {
                 "--no-probe" => this.asks = false,
                 "--port" => this.port = Some(value()?.parse().map_err(|error| format!("{error}"))?),
                 "--profile" => this.profile = Profile::parse(value()?).map_err(|error| error.to_string())?,
+                "--readyz" => this.readyz = Some(value()?.parse().map_err(|error| format!("{error}"))?),
                 "--program" => this.program = value()?.into(),
                 "--claim-ms" => this.claim = Duration::from_millis(number(value()?)?),
                 "--job-ms" => this.job = Some(Duration::from_millis(number(value()?)?)),
@@ -129,9 +134,9 @@ async fn drive(text: &str, env: &Env) -> Value {
     let mut said = Vec::new();
     let done = act(&words, &instance, &dirs, env, &mut said).await;
     let after = Systemd::connect(&instance, env).await.observe().await;
-    let pid = after.manager.reached().and_then(|reached| reached.state.main_pid);
-    let health = match pid.filter(|_| words.asks) {
-        Some(pid) => Some(Socket::of(&words, env).probe(pid).await),
+    let run = after.manager.reached().and_then(|reached| run_of(&reached.state));
+    let health = match run.filter(|_| words.asks) {
+        Some(run) => Some(prober(&words, env).probe(run).await),
         None => None,
     };
     let mut result = match done {
@@ -197,8 +202,8 @@ async fn perform(
     };
     let patience =
         Patience { job: words.job, answer: Duration::from_secs(3), settle: Duration::from_millis(1500) };
-    let mut circumstances =
-        Circumstances::new(&*Box::leak(Box::new(Socket::of(words, env))), &mut report, patience);
+    let asked = prober(words, env);
+    let mut circumstances = Circumstances::new(asked.as_ref(), &mut report, patience);
     apply(systemd, plan, before, &mut circumstances).await
 }
 
@@ -233,14 +238,35 @@ fn told(outcome: Outcome, plan: &Plan, before: &Observed) -> Value {
     value
 }
 
-/// The service's socket, which tells who answers.
-struct Socket(PathBuf);
-
-impl Socket {
-    fn of(words: &Words, env: &Env) -> Self {
-        Self(socket_path(env, words.port))
+/// Who is asked whether the service is well.
+fn prober(words: &Words, env: &Env) -> Box<dyn Probe> {
+    match words.readyz {
+        Some(port) => Box::new(Readyz(port)),
+        None => Box::new(Socket(socket_path(env, words.port))),
     }
 }
+
+/// The real gateway's own probe.
+struct Readyz(u16);
+
+impl Probe for Readyz {
+    fn probe(&self, run: Run) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            let ready = probe::ready(&Address::local(self.0), Duration::from_secs(2)).await;
+            let ready = ready.map_err(|error| error.to_string())?;
+            let same =
+                ready.pid == Some(run.main_pid) && ready.invocation_id == Some(run.invocation_id.clone());
+            if ready.ready && same {
+                Ok(())
+            } else {
+                Err(format!("{run:?} was asked, and {ready:?} answers"))
+            }
+        })
+    }
+}
+
+/// The socket of the service in this file, which tells who answers.
+struct Socket(PathBuf);
 
 fn socket_path(env: &Env, port: Option<u16>) -> PathBuf {
     let dir = env.os("HOME").map(PathBuf::from).unwrap_or_default();
@@ -248,8 +274,9 @@ fn socket_path(env: &Env, port: Option<u16>) -> PathBuf {
 }
 
 impl Probe for Socket {
-    fn probe(&self, main_pid: u32) -> BoxFuture<'_, Result<(), String>> {
+    fn probe(&self, run: Run) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
+            let main_pid = run.main_pid;
             let mut answer = String::new();
             let mut socket = UnixStream::connect(&self.0).map_err(|error| error.to_string())?;
             socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
@@ -283,6 +310,7 @@ fn serve(words: &str, env: &Env) {
     let path = socket_path(env, port);
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path).unwrap();
+    answer_reloads();
     notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("serving")]);
     if mode.first() == Some(&"crash") {
         std::thread::sleep(Duration::from_millis(300));
@@ -299,6 +327,24 @@ fn serve(words: &str, env: &Env) {
     for mut client in listener.incoming().flatten() {
         let _ = writeln!(client, "process {} is {well}", std::process::id());
     }
+}
+
+/// systemd 262 refuses a service of type notify-reload that has no handler for SIGHUP when it says READY.
+fn answer_reloads() {
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).unwrap();
+            ready.send(()).unwrap();
+            while hangups.recv().await.is_some() {
+                let now = sd_notify::NotifyState::monotonic_usec_now().unwrap();
+                notify(&[sd_notify::NotifyState::Reloading, now]);
+                notify(&[sd_notify::NotifyState::Ready]);
+            }
+        });
+    });
+    is_ready.recv().unwrap();
 }
 
 /// Runs the shell line in `~/child-PORT`, once.

@@ -14,6 +14,7 @@ mod support;
 
 mod boots;
 mod driver;
+mod gateway;
 mod install;
 mod linger;
 mod operator;

@@ -59,7 +59,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 /// What no generator should be trusted to hit.
-fn fixed() -> Case {
+fn fixed(directory: &str) -> Case {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     Case {
         program: "run me; $HOME 100% @x".to_owned(),
@@ -68,7 +68,7 @@ fn fixed() -> Case {
             " a ",
         ]),
         variables: words(&["", "a b", "$HOME", "%h", "\\n", "\"q\"", "'", "=", "é", " x "]),
-        directory: "at home\\".to_owned(),
+        directory: directory.to_owned(),
         description: "50% of $HOME, \"quoted\" \\ and more".to_owned(),
     }
 }
@@ -79,7 +79,7 @@ fn arguments_environment_and_directory_reach_the_process_byte_for_byte() {
     eprintln!("seed: {seed:?}");
     let mut runner =
         TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-    let mut cases = vec![fixed()];
+    let mut cases: Vec<Case> = ["at home\\", "at home "].map(fixed).into();
     cases.extend((0..40).map(|_| case().new_tree(&mut runner).unwrap().current()));
 
     let machine = machine();
@@ -87,7 +87,10 @@ fn arguments_environment_and_directory_reach_the_process_byte_for_byte() {
     machine.user(&format!("base64 -d >cases.json <<'END'\n{}\nEND", STANDARD.encode(json))).ok();
     machine.user(&quoting_command()).ok();
     let units = (0..cases.len()).map(|number| format!("q{number}.service")).collect::<Vec<_>>().join(" ");
-    machine.user(&format!("systemctl --user daemon-reload; systemctl --user start {units}")).ok();
+    let started = machine.user(&format!("systemctl --user daemon-reload; systemctl --user start {units}"));
+    let failed = "systemctl --user show 'q*.service' -p Id,LoadState,Result | grep -B1 -A1 bad-; \
+        journalctl --user -o cat -n 50; grep . .config/systemd/user/q*";
+    assert_eq!(started.code, 0, "{started}\n{}", machine.user(failed));
     let described = "systemctl --user show $q.service -p Description --value >$q/dump/description";
     machine.user(&format!("for q in q*; do {described}; done")).ok();
     let ran = machine.user(&quoting_command());
@@ -136,7 +139,8 @@ fn write(at: &Path, home: &Path, number: usize, case: &Case) {
         quoting::scalar("it", &case.description).unwrap()
     );
     unit += &format!("ExecStart={}\n", quoting::exec(program.to_str().unwrap(), &case.args).unwrap());
-    unit += &format!("WorkingDirectory={}\n", quoting::path("it", directory.to_str().unwrap()).unwrap());
+    unit +=
+        &format!("WorkingDirectory={}\n", quoting::scalar_path("it", directory.to_str().unwrap()).unwrap());
     unit +=
         &format!("Environment={}\n", quoting::assignment("DUMP", at.join("dump").to_str().unwrap()).unwrap());
     for (number, value) in case.variables.iter().enumerate() {

@@ -146,6 +146,21 @@ fn a_slow_start_is_waited_for_and_its_status_is_told() {
 }
 
 #[test]
+fn a_manager_that_executes_itself_anew_is_waited_for() {
+    let machine = machine();
+    machine.service_ok("install");
+    machine.service_ok("stop");
+    machine.user("echo slow 3000 >mode-0").ok();
+    let reexec = "(sleep 1; systemctl --user daemon-reexec; sleep 1; systemctl --user daemon-reexec) &";
+    let started = machine.service_as(reexec, "start");
+    assert_eq!(
+        (&started["exit"], &started["facts"]["healthy"]["is"]),
+        (&0.into(), &"yes".into()),
+        "{started:#}"
+    );
+}
+
+#[test]
 fn a_service_that_does_not_answer_is_reported_and_left_alone() {
     let machine = machine();
     machine.service_ok("install");

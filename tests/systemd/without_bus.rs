@@ -12,7 +12,8 @@ fn without_a_bus_everything_works_as_with_one() {
     }
     let state = &first["observed"]["manager"]["state"];
     assert_eq!((&state["statusText"], &state["watchdogUsec"]), (&"serving".into(), &60_000_000.into()));
-    assert_eq!((&state["timeoutStopUsec"], &state["serviceType"]), (&20_000_000.into(), &"notify".into()));
+    assert_eq!(state["timeoutStopUsec"], 20_000_000);
+    assert!(state["serviceType"].as_str().unwrap().starts_with("notify"), "{state:#}");
     assert_eq!(steps(&machine.service_ok("install")), [""; 0]);
 
     let run = machine.property(UNIT, "InvocationID");

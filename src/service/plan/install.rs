@@ -5,16 +5,14 @@ use crate::service::definition::{Found, Standing};
 use crate::service::observed::{DirectoryProblem, Linger};
 use crate::service::record::Record;
 
-pub(super) fn install(install: Install, desired: &Desired, look: Look<'_>) -> Decided {
+pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) -> Decided {
     check_place(install, look)?;
     let write = must_write(install, desired, look)?;
     let (mut steps, mut notes) = (Vec::new(), Vec::new());
     let (observed, state) = (look.observed, &look.reached.state);
 
     if let Some(because) = write {
-        if let Some(text) = observed.definition.found.text() {
-            steps.push(planned(Step::BackUp { text: text.to_owned() }, "it is about to be replaced"));
-        }
+        steps.extend(super::uninstall::backing_up(observed, "it is about to be replaced"));
         let path = observed.definition.path.clone();
         let step = Step::WriteDefinition { path, text: desired.text.clone(), diff: desired.diff.clone() };
         steps.push(planned(step, because));
@@ -30,7 +28,7 @@ pub(super) fn install(install: Install, desired: &Desired, look: Look<'_>) -> De
     }
     let loads_anew = write.is_some()
         || enable
-        || state.need_daemon_reload
+        || super::verbs::is_stale(look)
         || !state.is_loaded()
         || super::verbs::is_elsewhere(look);
     if loads_anew {
@@ -52,6 +50,10 @@ pub(super) fn install(install: Install, desired: &Desired, look: Look<'_>) -> De
         steps.extend(job.into_iter().filter(|planned| !matches!(planned.step, Step::Prove { .. })));
     }
     notes.extend(super::verbs::drop_in_note(observed));
+    if let Some(owner) = observed.definition.foreign_owner {
+        let path = observed.definition.path.display();
+        notes.push(format!("{path} belongs to user {owner}; to take it: sudo chown $(id -u) {path}"));
+    }
     Ok((steps, notes))
 }
 
@@ -86,7 +88,7 @@ fn must_write(install: Install, desired: &Desired, look: Look<'_>) -> Result<Opt
         Standing::Unreadable => {
             let why = match &definition.found {
                 Found::Unreadable(why) => why.clone(),
-                Found::Missing | Found::File { .. } | Found::Link { .. } => "unknown".to_owned(),
+                Found::Missing | Found::File(_) | Found::Link { .. } => "unknown".to_owned(),
             };
             Err(Refusal::Unreadable { path, why })
         }

@@ -97,12 +97,12 @@ pub fn plan(intent: Intent, desired: Option<&Desired>, observed: &Observed) -> R
     };
     let look = Look { observed, reached };
     let (steps, notes) = match (intent, desired) {
-        (Intent::Install(install), Some(desired)) => install::install(install, desired, look)?,
+        (Intent::Install(install), Some(desired)) => install::plan_install(install, desired, look)?,
         (Intent::Install(_), None) => return Err(Refusal::NothingDesired),
-        (Intent::Uninstall, _) => uninstall::uninstall(look)?,
-        (Intent::Start, _) => verbs::start(look)?,
-        (Intent::Stop, _) => verbs::stop(look)?,
-        (Intent::Restart, _) => verbs::restart(look)?,
+        (Intent::Uninstall, _) => uninstall::plan_uninstall(look)?,
+        (Intent::Start, _) => verbs::plan_start(look)?,
+        (Intent::Stop, _) => verbs::plan_stop(look)?,
+        (Intent::Restart, _) => verbs::plan_restart(look)?,
     };
     Ok(Plan { schema: SCHEMA, intent, unit: observed.unit.clone(), steps, notes })
 }
@@ -146,10 +146,8 @@ mod tests {
 
     use super::*;
     use crate::exit::ExitCode;
-    use crate::service::Scope;
     use crate::service::definition::{Found, Standing};
-    use crate::service::observed::{self, Definition, DirectoryProblem, Linger, UnitState, Via};
-    use crate::service::reach::{Place, Unreachable};
+    use crate::service::observed::{self, DirectoryProblem, Linger, UnitState, Via};
     use crate::service::record;
 
     const UNIT: &str = "fased-gateway.service";
@@ -176,29 +174,7 @@ mod tests {
 
     /// Nothing is installed.
     fn absent() -> Seen {
-        let observed = Observed {
-            scope: Scope::User,
-            unit: UNIT.to_owned(),
-            command: "fased".to_owned(),
-            definition: Definition {
-                path: PATH.into(),
-                found: Found::Missing,
-                standing: Standing::Missing,
-                directory_problem: None,
-                drop_ins: Vec::new(),
-                other_scope: None,
-            },
-            record: record::Found::Missing,
-            manager: observed::Manager::Unreachable {
-                unreachable: Unreachable::NoSystemd { place: Place::OtherSystem },
-            },
-            linger: Linger::Yes,
-            inside: false,
-            state_dir: "/home/ada/.fased".into(),
-            state_dir_exists: true,
-            service_dir: "/home/ada/.fased/service".into(),
-            other_units_enabled: false,
-        };
+        let observed = observed::sample(UNIT, PATH);
         let state = UnitState {
             load_state: "not-found".to_owned(),
             active_state: "inactive".to_owned(),
@@ -212,7 +188,7 @@ mod tests {
     /// Our definition `old` is installed, enabled, loaded and running.
     fn running() -> Seen {
         let (mut observed, mut state) = absent();
-        observed.definition.found = Found::File { text: "old".to_owned(), owner: 1 };
+        observed.definition.found = Found::File("old".to_owned());
         observed.definition.standing = Standing::Ours;
         observed.record = record::Found::Record(Box::new(remembered("old")));
         state.load_state = "loaded".to_owned();
@@ -268,7 +244,7 @@ mod tests {
     #[test]
     fn an_install_does_what_is_missing_and_nothing_more() {
         let (old, new) = (desired("old", false), desired("new", true));
-        let table: [InstallCase<'_>; 7] = [
+        let table: Vec<InstallCase<'_>> = vec![
             (
                 "nothing is there",
                 install(),
@@ -321,7 +297,7 @@ mod tests {
     #[test]
     fn an_install_completes_what_is_there_already() {
         let (old, new) = (desired("old", false), desired("new", true));
-        let table: [InstallCase<'_>; 7] = [
+        let table: Vec<InstallCase<'_>> = vec![
             (
                 "enabled, and nobody wants it",
                 install(),
@@ -355,6 +331,25 @@ mod tests {
                 "reload check-definition",
             ),
             (
+                "a first drop-in that the manager overlooks",
+                install(),
+                &old,
+                running(),
+                |seen, _| seen.definition.drop_in_names = vec!["a.conf".into()],
+                "reload check-definition",
+            ),
+            (
+                "a drop-in that the manager has read",
+                install(),
+                &old,
+                running(),
+                |seen, state| {
+                    seen.definition.drop_in_names = vec!["a.conf".into()];
+                    state.drop_in_paths = vec!["/elsewhere/a.conf".into()];
+                },
+                "",
+            ),
+            (
                 "the record is lost",
                 install(),
                 &old,
@@ -382,7 +377,7 @@ mod tests {
         check_installs(table);
     }
 
-    fn check_installs(table: [InstallCase<'_>; 7]) {
+    fn check_installs(table: Vec<InstallCase<'_>>) {
         for (case, install, desired, from, change, expected) in table {
             assert_eq!(names(&decide(Intent::Install(install), desired, from, change)), expected, "{case}");
         }
@@ -466,7 +461,7 @@ mod tests {
     fn an_edit_that_changes_nothing_is_left_alone() {
         let plan = decide(Intent::Install(install()), &desired("old", false), running(), |seen, _| {
             seen.definition.standing = Standing::Edited;
-            seen.definition.found = Found::File { text: "# mine\nold".to_owned(), owner: 1 };
+            seen.definition.found = Found::File("# mine\nold".to_owned());
         });
         assert_eq!(names(&plan), "");
         assert_eq!(
@@ -661,7 +656,7 @@ mod tests {
         assert_eq!(
             first,
             format!(
-                "1. keep the present definition: it is about to be replaced\n2. write {PATH}: what is wanted has changed"
+                "1. keep the present definition in /home/ada/.fased/service/{UNIT}.previous: it is about to be replaced\n2. write {PATH}: what is wanted has changed"
             )
         );
     }

@@ -22,8 +22,11 @@ pub struct Planned {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "do")]
 pub enum Step {
-    /// Keep the definition that is about to go, privately in the state directory.
+    /// Keep the definition that is about to go, privately.
     BackUp {
+        /// Where.
+        #[serde(serialize_with = "lossy")]
+        path: PathBuf,
         /// Its text.
         #[serde(skip)]
         text: String,
@@ -105,7 +108,7 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BackUp { .. } => f.write_str("keep the present definition"),
+            Self::BackUp { path, .. } => write!(f, "keep the present definition in {}", path.display()),
             Self::WriteDefinition { path, .. } => write!(f, "write {}", path.display()),
             Self::RemoveDefinition { path } => write!(f, "remove {}", path.display()),
             Self::Reload => f.write_str("reload the manager's definitions"),

@@ -5,7 +5,7 @@ use crate::service::definition::Standing;
 use crate::service::observed::{Linger, Observed};
 use crate::service::record;
 
-pub(super) fn uninstall(look: Look<'_>) -> Decided {
+pub(super) fn plan_uninstall(look: Look<'_>) -> Decided {
     let (observed, state) = (look.observed, &look.reached.state);
     let definition = &observed.definition;
     let there = match definition.standing {
@@ -32,8 +32,7 @@ pub(super) fn uninstall(look: Look<'_>) -> Decided {
             steps.push(planned(Step::Disable, "its links would be left over"));
         }
         if definition.standing == Standing::Edited {
-            let text = definition.found.text().unwrap_or_default().to_owned();
-            steps.push(planned(Step::BackUp { text }, "somebody changed it"));
+            steps.extend(backing_up(observed, "somebody changed it"));
         }
         let path = definition.path.clone();
         steps.push(planned(Step::RemoveDefinition { path }, "it was installed by this program"));
@@ -57,6 +56,19 @@ pub(super) fn uninstall(look: Look<'_>) -> Decided {
     Ok((steps, notes))
 }
 
+/// Keeping the text that is there, if there is one: apart, when somebody else wrote or changed it.
+pub(super) fn backing_up(observed: &Observed, because: &str) -> Option<super::Planned> {
+    let text = observed.definition.found.text()?;
+    Some(planned(Step::BackUp { path: back_up_path(observed, text), text: text.to_owned() }, because))
+}
+
+fn back_up_path(observed: &Observed, text: &str) -> std::path::PathBuf {
+    match observed.definition.standing {
+        Standing::Ours => record::previous_path(&observed.service_dir, &observed.unit),
+        _ => record::replaced_path(&observed.service_dir, &observed.unit, text),
+    }
+}
+
 /// Lingering goes only if it came with this service and nobody else uses it.
 fn linger(observed: &Observed, steps: &mut Vec<super::Planned>, notes: &mut Vec<String>) {
     let ours = observed.record.record().is_some_and(|record| record.linger_by_us);
@@ -75,8 +87,8 @@ fn left(look: Look<'_>, nothing_done: bool) -> Vec<String> {
     let observed = look.observed;
     let mut left: Vec<String> =
         observed.definition.drop_ins.iter().map(|path| path.display().to_string()).collect();
-    if observed.definition.standing == Standing::Edited {
-        left.push(record::backup_path(&observed.service_dir, &observed.unit).display().to_string());
+    if let (Standing::Edited, Some(text)) = (observed.definition.standing, observed.definition.found.text()) {
+        left.push(back_up_path(observed, text).display().to_string());
     }
     if observed.state_dir_exists {
         left.push(format!("{} (configuration, state and logs)", observed.state_dir.display()));

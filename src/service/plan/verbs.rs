@@ -1,5 +1,7 @@
 //! Start, stop and restart: from every state there is, and to be said clearly where there is no way.
 
+use std::ffi::OsString;
+
 use super::{Decided, Look, Refusal, Step, planned};
 use crate::service::definition::Standing;
 use crate::service::observed::Observed;
@@ -8,7 +10,7 @@ use crate::service::observed::Observed;
 pub(super) const INSIDE: &str = "this command runs inside the service and will be stopped with it: the job is only handed to systemd, \
      which finishes it";
 
-pub(super) fn start(look: Look<'_>) -> Decided {
+pub(super) fn plan_start(look: Look<'_>) -> Decided {
     present(look)?;
     let state = &look.reached.state;
     let mut steps = reread(look)?;
@@ -31,7 +33,7 @@ pub(super) fn start(look: Look<'_>) -> Decided {
     Ok((steps, notes))
 }
 
-pub(super) fn restart(look: Look<'_>) -> Decided {
+pub(super) fn plan_restart(look: Look<'_>) -> Decided {
     present(look)?;
     let (state, wait) = (&look.reached.state, !look.observed.inside);
     let mut steps = reread(look)?;
@@ -46,7 +48,7 @@ pub(super) fn restart(look: Look<'_>) -> Decided {
     Ok((steps, notes))
 }
 
-pub(super) fn stop(look: Look<'_>) -> Decided {
+pub(super) fn plan_stop(look: Look<'_>) -> Decided {
     let (state, wait) = (&look.reached.state, !look.observed.inside);
     if !state.is_up() {
         if is_absent(look) {
@@ -82,7 +84,7 @@ fn present(look: Look<'_>) -> Result<(), Refusal> {
 /// The steps that make the manager know what is on disk, where it does not.
 fn reread(look: Look<'_>) -> Result<Vec<super::Planned>, Refusal> {
     let state = &look.reached.state;
-    if state.need_daemon_reload || state.load_state == "not-found" {
+    if is_stale(look) || state.load_state == "not-found" {
         return Ok(vec![
             planned(Step::Reload, "what is on disk is not what the manager has read"),
             planned(
@@ -99,6 +101,14 @@ fn reread(look: Look<'_>) -> Result<Vec<super::Planned>, Refusal> {
         load_state: state.load_state.clone(),
         why: state.load_error.clone().unwrap_or_else(|| "it gives no reason".to_owned()),
     })
+}
+
+/// Whether the manager has read something else than what is on disk. Its own answer misses the first drop-in that a
+/// unit gets (lifecycle notes E9.2).
+pub(super) fn is_stale(look: Look<'_>) -> bool {
+    let state = &look.reached.state;
+    let read = |name: &OsString| state.drop_in_paths.iter().any(|path| path.file_name() == Some(name));
+    state.need_daemon_reload || !look.observed.definition.drop_in_names.iter().all(read)
 }
 
 /// Whether neither the disk nor the manager has a definition.

@@ -15,6 +15,7 @@ use zbus::{Connection, OwnedObjectPath, OwnedVariant, Variant};
 
 use super::link::{JobEnd, Tick, Verb};
 use super::properties::{Properties, Value};
+use super::surroundings::Ways;
 use crate::service::error::{CallKind, ServiceError};
 use crate::service::reach::Unreachable;
 
@@ -69,21 +70,23 @@ pub struct Bus {
 
 impl Bus {
     /// Connects to a bus that has the manager on it.
-    pub async fn connect(address: &str) -> Result<Self, Unreachable> {
-        let refused = |error: &zbus::Error| Unreachable::Bus {
-            address: address.to_owned(),
-            why: error.to_string(),
-            refused: kind_of(error) == CallKind::NotPermitted,
-        };
+    pub async fn connect(address: &str, ways: &Ways) -> Result<Self, Unreachable> {
         let connect = async {
-            let connection = open(address).await?;
+            let connection = open_bus(address).await?;
             let manager =
                 ManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
             let version = manager.version().await?;
             Ok(Self { connection, manager, version })
         };
         match timeout(CONNECT_DEADLINE, connect).await {
-            Ok(connected) => connected.map_err(|error: zbus::Error| refused(&error)),
+            Ok(Ok(bus)) => Ok(bus),
+            // A socket that its owner left behind.
+            Ok(Err(error)) if nobody_listens(&error) => Err(ways.not_running()),
+            Ok(Err(error)) => Err(Unreachable::Bus {
+                address: address.to_owned(),
+                why: error.to_string(),
+                refused: kind_of(&error) == CallKind::NotPermitted,
+            }),
             Err(_) => Err(Unreachable::Silent { seconds: CONNECT_DEADLINE.as_secs() }),
         }
     }
@@ -184,12 +187,15 @@ impl Bus {
                     }
                 }
                 _ = ticks.tick() => {
-                    let state = self.unit(unit, &super::link::SERVICE).await?.unit_state(false);
-                    tick(begin.elapsed(), &state);
-                    // A signal that never comes must not keep us waiting for a job that is no more.
-                    gone = if state.job.as_deref() == Some(job.as_str()) { 0 } else { gone + 1 };
-                    if gone > 2 {
-                        return Ok(JobEnd::Unseen);
+                    // A manager that executes itself anew does not answer for a moment, and keeps its jobs.
+                    if let Ok(properties) = self.unit(unit, &super::link::SERVICE).await {
+                        let state = properties.unit_state(false);
+                        tick(begin.elapsed(), &state);
+                        // A signal that never comes must not keep us waiting for a job that is no more.
+                        gone = if state.job.as_deref() == Some(job.as_str()) { 0 } else { gone + 1 };
+                        if gone > 2 {
+                            return Ok(JobEnd::Unseen);
+                        }
                     }
                     if begin.elapsed() >= deadline {
                         return Err(ServiceError::JobDeadline { verb: verb.word(), unit: unit.to_owned(), deadline });
@@ -209,7 +215,7 @@ impl Bus {
 }
 
 /// Connects to a bus. No call over it waits for ever.
-pub(super) async fn open(address: &str) -> zbus::Result<Connection> {
+pub(super) async fn open_bus(address: &str) -> zbus::Result<Connection> {
     zbus::connection::Builder::address(address).method_timeout(CALL_DEADLINE).build().await
 }
 
@@ -238,7 +244,10 @@ pub(super) fn kind_of(error: &zbus::Error) -> CallKind {
             | fdo::Error::AuthFailed(_)
             | fdo::Error::InteractiveAuthorizationRequired(_) => CallKind::NotPermitted,
             fdo::Error::NoReply(_) | fdo::Error::Timeout(_) | fdo::Error::TimedOut(_) => CallKind::Silent,
-            fdo::Error::Disconnected(_) => CallKind::Lost,
+            fdo::Error::Disconnected(_)
+            | fdo::Error::ServiceUnknown(_)
+            | fdo::Error::NameHasNoOwner(_)
+            | fdo::Error::UnknownObject(_) => CallKind::Lost,
             fdo::Error::ZBus(inner) => kind_of(inner),
             _ => CallKind::Other,
         },
@@ -249,6 +258,15 @@ pub(super) fn kind_of(error: &zbus::Error) -> CallKind {
         },
         zbus::Error::Handshake(_) => CallKind::NotPermitted,
         _ => CallKind::Other,
+    }
+}
+
+fn nobody_listens(error: &zbus::Error) -> bool {
+    match error {
+        zbus::Error::InputOutput(error) | zbus::Error::Connection(error, _) => {
+            matches!(error.kind(), std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound)
+        }
+        _ => false,
     }
 }
 

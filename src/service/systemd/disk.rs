@@ -29,10 +29,10 @@ pub struct Disk {
 pub const LIMIT: u64 = 1024 * 1024;
 
 /// Takes the look.
-pub fn look(instance: &Instance) -> Disk {
+pub fn inspect(instance: &Instance) -> Disk {
     let paths = &instance.paths;
     let name = instance.unit_name();
-    let found = find_file(&paths.unit);
+    let (found, owner) = find_file(&paths.unit);
     let record = record::load(&paths.service);
     let marked = found
         .text()
@@ -40,13 +40,21 @@ pub fn look(instance: &Instance) -> Disk {
     // A record of another unit says nothing about this one.
     let recorded = record.record().filter(|record| record.unit == name && record.path == paths.unit);
     let standing = standing(&found, recorded.map(|record| record.text.as_str()), marked);
+    let drop_ins = drop_ins(&paths.unit_dir, &name);
     Disk {
         definition: Definition {
             path: paths.unit.clone(),
             found,
             standing,
+            foreign_owner: owner.filter(|owner| *owner != host::user::id()),
             directory_problem: directory_problem(&paths.unit_dir),
-            drop_ins: drop_ins(&paths.unit_dir, &name),
+            drop_in_names: drop_ins
+                .iter()
+                .filter(|path| is_filled(path))
+                .filter_map(|path| path.file_name())
+                .map(Into::into)
+                .collect(),
+            drop_ins,
             other_scope: system_service(Path::new("/"), &name),
         },
         record,
@@ -56,18 +64,38 @@ pub fn look(instance: &Instance) -> Disk {
     }
 }
 
-fn find_file(path: &Path) -> Found {
+/// What is at the path, and whose it is.
+fn find_file(path: &Path) -> (Found, Option<u32>) {
     let unreadable = |error: std::io::Error| Found::Unreadable(error.to_string());
-    match host::stat::at(path) {
-        Err(error) => unreadable(error),
-        Ok(None) => Found::Missing,
-        Ok(Some(Stat { kind: Kind::Link(target), .. })) => Found::Link { target },
-        Ok(Some(Stat { kind: Kind::File, owner, .. })) => match host::fs::read_text(path, LIMIT) {
-            Ok(Some(text)) => Found::File { text, owner },
+    let stat = match host::stat::at(path) {
+        Err(error) => return (unreadable(error), None),
+        Ok(None) => return (Found::Missing, None),
+        Ok(Some(stat)) => stat,
+    };
+    let found = match stat.kind {
+        Kind::Link(target) => Found::Link { target },
+        Kind::File => match host::fs::read_text(path, LIMIT) {
+            Ok(Some(text)) => Found::File(text),
             Ok(None) => Found::Missing,
             Err(error) => unreadable(error),
         },
-        Ok(Some(_)) => Found::Unreadable("it is not a file".to_owned()),
+        Kind::Directory | Kind::Socket | Kind::Other => Found::Unreadable("it is not a file".to_owned()),
+    };
+    (found, Some(stat.owner))
+}
+
+/// Whether two paths name the same place, however they are spelled: a home directory may be reached by a link. What
+/// does not exist yet is compared by name.
+pub fn same_place(a: &Path, b: &Path) -> bool {
+    a == b || without_links(a) == without_links(b)
+}
+
+fn without_links(path: &Path) -> PathBuf {
+    let (parent, name) = (path.parent(), path.file_name());
+    match (path.canonicalize(), parent, name) {
+        (Ok(real), _, _) => real,
+        (Err(_), Some(parent), Some(name)) => without_links(parent).join(name),
+        (Err(_), _, _) => path.to_owned(),
     }
 }
 
@@ -105,6 +133,11 @@ fn drop_ins(unit_dir: &Path, name: &str) -> Vec<PathBuf> {
     let dirs = [unit_dir.join(format!("{name}.d")), control.join(format!("{name}.d"))];
     let all = dirs.iter().flat_map(|dir| host::stat::names(dir));
     all.filter(|path| path.extension().is_some_and(|extension| extension == "conf")).collect()
+}
+
+/// An empty file, or a link to `/dev/null`, takes a drop-in of the same name out of force (systemd.unit(5)).
+fn is_filled(path: &Path) -> bool {
+    path.metadata().is_ok_and(|meta| meta.len() > 0)
 }
 
 /// The sign that the system manager owns a service of this name: a link that starts it at boot, or its control
@@ -162,19 +195,30 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let instance = instance(home.path());
         let unit = &instance.paths.unit;
-        assert_eq!(look(&instance).definition.standing, Standing::Missing);
+        assert_eq!(inspect(&instance).definition.standing, Standing::Missing);
         put(unit, "[Service]\n");
-        assert_eq!(look(&instance).definition.standing, Standing::Foreign);
+        assert_eq!(inspect(&instance).definition.standing, Standing::Foreign);
         for (target, standing) in
             [("/dev/null", Standing::Masked), ("/nix/store/x.service", Standing::Linked)]
         {
             fs::remove_file(unit).unwrap();
             symlink(target, unit).unwrap();
-            assert_eq!(look(&instance).definition.standing, standing);
+            assert_eq!(inspect(&instance).definition.standing, standing);
         }
         fs::remove_file(unit).unwrap();
         fs::create_dir(unit).unwrap();
-        assert_eq!(look(&instance).definition.standing, Standing::Unreadable);
+        assert_eq!(inspect(&instance).definition.standing, Standing::Unreadable);
+    }
+
+    #[test]
+    fn a_place_is_the_same_however_it_is_spelled() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        fs::create_dir(&real).unwrap();
+        symlink(&real, &link).unwrap();
+        assert!(same_place(&real.join("a/b.service"), &link.join("a/b.service")));
+        assert!(same_place(&real, &link));
+        assert!(!same_place(&real.join("a"), &link.join("b")));
     }
 
     #[test]
@@ -182,15 +226,19 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let instance = instance(home.path());
         let dir = &instance.paths.unit_dir;
-        assert!(!look(&instance).other_units_enabled);
-        put(&dir.join("fased-gateway.service.d/10-a.conf"), "");
+        assert!(!inspect(&instance).other_units_enabled);
+        put(&dir.join("fased-gateway.service.d/10-a.conf"), "[Unit]\n");
         put(&dir.join("fased-gateway.service.d/README"), "");
         put(&dir.join("default.target.wants/fased-gateway.service"), "");
-        let disk = look(&instance);
+        let disk = inspect(&instance);
         assert_eq!(disk.definition.drop_ins, [dir.join("fased-gateway.service.d/10-a.conf")]);
+        assert_eq!(disk.definition.drop_in_names, ["10-a.conf"]);
+        put(&dir.join("fased-gateway.service.d/10-a.conf"), "");
+        let disk = inspect(&instance);
+        assert_eq!((disk.definition.drop_ins.len(), disk.definition.drop_in_names.len()), (1, 0));
         assert!(!disk.other_units_enabled);
         put(&dir.join("default.target.wants/other.service"), "");
-        assert!(look(&instance).other_units_enabled);
+        assert!(inspect(&instance).other_units_enabled);
     }
 
     /// Lifecycle notes, A1 row 4.

@@ -86,8 +86,8 @@ pub fn differences(file: &File, force: &Properties) -> Vec<Difference> {
         }
         let detail = match meaning {
             Meaning::Assignments => None,
-            Meaning::Command => Some((redact::line(last), "another command".to_owned())),
-            _ => Some((last.to_owned(), shown(meaning, property, force))),
+            Meaning::Command => Some((redact::redact_line(last), "another command".to_owned())),
+            _ => Some((last.to_owned(), in_force(meaning, property, force))),
         };
         Some(Difference { key, detail })
     };
@@ -148,7 +148,7 @@ fn last_of_each(assignments: impl Iterator<Item = String>) -> Vec<String> {
     last
 }
 
-fn shown(meaning: Meaning, property: &str, force: &Properties) -> String {
+fn in_force(meaning: Meaning, property: &str, force: &Properties) -> String {
     match meaning {
         Meaning::Flag => if force.flag(property) { "yes" } else { "no" }.to_owned(),
         Meaning::Span | Meaning::RunningSpan => {

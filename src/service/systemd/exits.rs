@@ -20,13 +20,15 @@ const BEFORE_EXEC: [(i32, &str); 12] = [
 ];
 
 /// Why the unit is not running, as far as the manager knows, and how a command should end that wanted it to run.
-pub fn explain(state: &UnitState) -> (String, ExitCode) {
+pub fn why_down(state: &UnitState) -> (String, ExitCode) {
     let (why, code) = match state.result.as_str() {
         "timeout" => (timeout(state), ExitCode::TimedOut),
         "watchdog" => ("it no longer said that it is alive".to_owned(), ExitCode::Failed),
         "start-limit-hit" => ("it failed too often in too short a time".to_owned(), ExitCode::Failed),
         "oom-kill" => ("the kernel ran out of memory and killed it".to_owned(), ExitCode::Failed),
-        "protocol" => ("it ended without saying that it is ready".to_owned(), ExitCode::Failed),
+        "protocol" => {
+            ("it did not say that it is ready in the way its type requires".to_owned(), ExitCode::Failed)
+        }
         "resources" => (
             "systemd could not prepare its start: a file it names may be missing, or memory is short"
                 .to_owned(),
@@ -130,9 +132,9 @@ mod tests {
             (state("success", 0, 0), "it is failed", ExitCode::Failed),
         ];
         for (state, words, code) in table {
-            assert_eq!(explain(&state), (words.to_owned(), code));
+            assert_eq!(why_down(&state), (words.to_owned(), code));
         }
-        let (words, _) = explain(&state("exit-code", 1, 203));
+        let (words, _) = why_down(&state("exit-code", 1, 203));
         assert!(
             words.contains("its program cannot be run") && words.ends_with("(exit status 203)"),
             "{words}"
@@ -144,7 +146,7 @@ mod tests {
         let state =
             UnitState { sub_state: "auto-restart".to_owned(), n_restarts: 3, ..state("exit-code", 1, 1) };
         assert_eq!(
-            explain(&state).0,
+            why_down(&state).0,
             "it ended with exit status 1 (restarted 3 times); systemd keeps trying"
         );
     }

@@ -36,7 +36,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Whether this user lingers.
 pub async fn read(env: &Env) -> Linger {
-    match timeout(DEADLINE, ask(env)).await {
+    match timeout(DEADLINE, lingers(env)).await {
         Ok(Ok(true)) => Linger::Yes,
         Ok(Ok(false)) => Linger::No,
         Ok(Err(error)) => Linger::Unknown(error.to_string()),
@@ -48,9 +48,9 @@ pub async fn read(env: &Env) -> Linger {
 pub async fn set(env: &Env, enable: bool) -> Result<(), ServiceError> {
     let failed = |why: String| ServiceError::Linger { user: host::user::name(env), why };
     let act = async {
-        let connection = bus::open(&system_bus(env)).await?;
+        let connection = bus::open_bus(&system_bus(env)).await?;
         LogindProxy::new(&connection).await?.set_user_linger(host::user::id(), enable, false).await?;
-        ask(env).await
+        lingers(env).await
     };
     match timeout(DEADLINE, act).await {
         Ok(Ok(now)) if now == enable => Ok(()),
@@ -63,8 +63,8 @@ pub async fn set(env: &Env, enable: bool) -> Result<(), ServiceError> {
     }
 }
 
-async fn ask(env: &Env) -> zbus::Result<bool> {
-    let connection = bus::open(&system_bus(env)).await?;
+async fn lingers(env: &Env) -> zbus::Result<bool> {
+    let connection = bus::open_bus(&system_bus(env)).await?;
     let user = LogindProxy::new(&connection).await?.get_user(host::user::id()).await;
     match user {
         Ok(path) => {

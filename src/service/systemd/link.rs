@@ -7,7 +7,7 @@ use super::bus::Bus;
 use super::properties::Properties;
 use super::surroundings::Ways;
 use super::systemctl::Systemctl;
-use crate::service::error::ServiceError;
+use crate::service::error::{CallKind, ServiceError};
 use crate::service::observed::{UnitState, Via};
 use crate::service::reach::Unreachable;
 
@@ -15,6 +15,10 @@ use crate::service::reach::Unreachable;
 pub(super) const SERVICE: [&str; 2] = ["org.freedesktop.systemd1.Unit", "org.freedesktop.systemd1.Service"];
 /// The interface that holds the properties of any unit.
 const UNIT: [&str; 1] = ["org.freedesktop.systemd1.Unit"];
+
+/// How often a manager is asked again that was not there, and after how long.
+const RETRIES: u32 = 20;
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// Is told, while a job runs, how long it has been running and what the unit is like.
 pub type Tick<'a> = dyn FnMut(Duration, &UnitState) + 'a;
@@ -91,7 +95,7 @@ impl Link {
     pub async fn open(ways: &Ways) -> Result<Self, Unreachable> {
         let mut first = None;
         for address in &ways.buses {
-            match Bus::connect(address).await {
+            match Bus::connect(address, ways).await {
                 Ok(bus) => return Ok(Self::Bus(bus)),
                 Err(error) => first = first.or(Some(error)),
             }
@@ -99,7 +103,7 @@ impl Link {
         if !ways.private_socket {
             return Err(first.unwrap_or_else(|| ways.not_running()));
         }
-        match Systemctl::connect(ways.runtime_dir.clone()).await {
+        match Systemctl::connect(ways).await {
             Ok(systemctl) => Ok(Self::Systemctl(systemctl)),
             Err(error) => Err(first.unwrap_or(error)),
         }
@@ -134,6 +138,18 @@ impl Link {
         match self {
             Self::Bus(bus) => bus.unit(name, &SERVICE).await,
             Self::Systemctl(systemctl) => systemctl.unit(name).await,
+        }
+    }
+
+    /// The unit as it is now. A manager that is just executing itself anew is given a moment to come back.
+    pub async fn state(&self, name: &str) -> Result<UnitState, ServiceError> {
+        let mut tries = 0;
+        loop {
+            match self.service(name).await {
+                Err(ServiceError::Call { kind: CallKind::Lost, .. }) if tries < RETRIES => tries += 1,
+                other => return other.map(|properties| properties.unit_state(false)),
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
     }
 

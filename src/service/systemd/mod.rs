@@ -22,7 +22,11 @@ pub mod version;
 
 pub use unit::RenderError;
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use link::Link;
+use tokio::time::timeout;
 use version::Version;
 
 use super::Scope;
@@ -59,23 +63,48 @@ impl Systemd {
         let link = self.link.as_ref().map_err(Clone::clone)?;
         let answers = async {
             let wanted = link.wanted_at_login(&self.unit).await?;
-            let state = link.service(&self.unit).await?.unit_state(wanted);
-            let dir = self.instance.paths.unit_dir.to_string_lossy().into_owned();
-            let reads_directory = link.unit_path().await?.contains(&dir);
-            Ok(Reached { via: link.via(), version: link.version().to_owned(), reads_directory, state })
+            Ok((link.service(&self.unit).await?.unit_state(wanted), link.unit_path().await?))
         };
-        answers.await.map_err(|error: ServiceError| Unreachable::Bus {
+        let silent = || Unreachable::Silent { seconds: ANSWER_DEADLINE.as_secs() };
+        let answers = timeout(ANSWER_DEADLINE, answers).await.map_err(|_| silent())?;
+        let (state, unit_path) = answers.map_err(|error: ServiceError| Unreachable::Bus {
             address: "the manager".to_owned(),
             why: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
             refused: false,
-        })
+        })?;
+        Ok(self.respelled(Reached {
+            via: link.via(),
+            version: link.version().to_owned(),
+            reads_directory: unit_path
+                .iter()
+                .any(|dir| disk::same_place(dir.as_ref(), &self.instance.paths.unit_dir)),
+            state,
+        }))
+    }
+
+    /// With our own path for our own file, where the manager knows the home directory by another name.
+    fn respelled(&self, mut reached: Reached) -> Reached {
+        let own = &self.instance.paths.unit;
+        let same = |path: &PathBuf| path.file_name() == own.file_name() && same_parent(path, own);
+        if reached.state.fragment_path.as_ref().is_some_and(same) {
+            reached.state.fragment_path = Some(own.clone());
+        }
+        reached
     }
 }
+
+/// Links in the last part are not followed: a linked unit is another one than its target.
+fn same_parent(a: &Path, b: &Path) -> bool {
+    a.parent().zip(b.parent()).is_some_and(|(a, b)| disk::same_place(a, b))
+}
+
+/// How long the manager may take to answer the questions of one look.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 
 impl Manager for Systemd {
     async fn observe(&self) -> Observed {
         let instance = self.instance.clone();
-        let disk = tokio::task::spawn_blocking(move || disk::look(&instance));
+        let disk = tokio::task::spawn_blocking(move || disk::inspect(&instance));
         let (disk, manager, linger) = tokio::join!(disk, self.ask(), self.read_linger());
         // The look at the disk neither panics nor is it aborted: the runtime is still here to await it.
         let disk = disk.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
@@ -120,7 +149,7 @@ impl Manager for Systemd {
         circumstances: &mut Circumstances<'_>,
     ) -> Result<Vec<String>, ServiceError> {
         let link = self.link.as_ref().map_err(|unreachable| ServiceError::from(unreachable.clone()))?;
-        perform::perform(self, link, step, circumstances).await
+        perform::perform_step(self, link, step, circumstances).await
     }
 }
 

@@ -22,7 +22,7 @@ const JOB_MARGIN: Duration = Duration::from_secs(15);
 const JOB_LIMIT: Duration = Duration::from_secs(900);
 
 /// Does one step. Returns remarks.
-pub(super) async fn perform(
+pub(super) async fn perform_step(
     systemd: &Systemd,
     link: &Link,
     step: &Step,
@@ -30,9 +30,9 @@ pub(super) async fn perform(
 ) -> Result<Vec<String>, ServiceError> {
     let (unit, service_dir) = (systemd.unit.as_str(), systemd.instance.paths.service.clone());
     match step {
-        Step::BackUp { text } => {
-            let (name, text, path) = (unit.to_owned(), text.clone(), record::backup_path(&service_dir, unit));
-            on_disk("write", path, move |_| record::back_up(&service_dir, &name, &text)).await?;
+        Step::BackUp { path, text } => {
+            let text = text.clone();
+            on_disk("write", path.clone(), move |path| record::back_up(path, &text)).await?;
         }
         Step::WriteDefinition { path, text, .. } => {
             let text = text.clone();
@@ -55,7 +55,7 @@ pub(super) async fn perform(
             record.linger_by_us |= circumstances.linger_by_us;
             record.written_ms = host::clock::unix_ms();
             let path = record::record_path(&service_dir);
-            on_disk("write", path, move |_| record::save(&service_dir, &record)).await?;
+            on_disk("write", path, move |_| record::save_record(&service_dir, &record)).await?;
         }
         Step::RemoveRecord => on_disk("remove", record::record_path(&service_dir), host::fs::remove).await?,
     }
@@ -109,7 +109,8 @@ async fn check_definition(systemd: &Systemd, link: &Link, strict: bool) -> Resul
         return Err(ServiceError::NotTaken { unit, why: format!("{}: {why}", state.load_state) });
     }
     let own = systemd.instance.paths.unit.clone();
-    if state.fragment_path.as_ref() != Some(&own) {
+    let same = |path: &PathBuf| path.file_name() == own.file_name() && super::same_parent(path, &own);
+    if !state.fragment_path.as_ref().is_some_and(same) {
         let from = state.fragment_path.map_or_else(String::new, |path| path.display().to_string());
         let why = format!("it has one from {from} instead");
         return if strict { Err(ServiceError::NotTaken { unit, why }) } else { Ok(Vec::new()) };
@@ -137,9 +138,11 @@ async fn job(
     if !wait {
         return link.enqueue(verb, unit).await;
     }
-    let before = link.service(unit).await?.unit_state(false);
+    let before = link.state(unit).await?;
     let deadline = circumstances.patience.job.unwrap_or_else(|| job_limit(verb, &before));
-    circumstances.invocation_before = before.invocation_id;
+    // A start that finds another under way joins it: that run is the one to be proven.
+    let joins = verb == Verb::Start && before.active_state == "activating" && !before.awaits_restart();
+    circumstances.invocation_before = before.invocation_id.filter(|_| !joins);
     let report = &mut circumstances.report;
     let mut tick = |elapsed: Duration, state: &UnitState| {
         report(Progress::Waiting { elapsed, status: state.status_text.as_deref() });
@@ -148,7 +151,7 @@ async fn job(
     if end == JobEnd::Done {
         return Ok(());
     }
-    let state = link.service(unit).await?.unit_state(false);
+    let state = link.state(unit).await?;
     if end == JobEnd::Unseen && state.is_active() == (verb != Verb::Stop) {
         return Ok(());
     }
@@ -175,7 +178,7 @@ fn end_words(end: &JobEnd, state: &UnitState) -> (String, ExitCode) {
         JobEnd::Dependency => ("a unit that it needs failed".to_owned(), ExitCode::Failed),
         JobEnd::Skipped => ("it does not apply to the unit as it is".to_owned(), ExitCode::Failed),
         JobEnd::Other(word) => (format!("the job ended as \"{word}\""), ExitCode::Failed),
-        JobEnd::Done | JobEnd::Failed | JobEnd::Timeout | JobEnd::Unseen => exits::explain(state),
+        JobEnd::Done | JobEnd::Failed | JobEnd::Timeout | JobEnd::Unseen => exits::why_down(state),
     }
 }
 

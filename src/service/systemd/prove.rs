@@ -11,7 +11,7 @@ use super::exits;
 use super::link::Link;
 use crate::exit::ExitCode;
 use crate::service::error::ServiceError;
-use crate::service::manager::{Circumstances, Probe, Progress};
+use crate::service::manager::{Circumstances, Probe, Progress, Run};
 use crate::service::observed::UnitState;
 
 /// How often the unit is looked at.
@@ -27,8 +27,10 @@ pub async fn prove(
     circumstances: &mut Circumstances<'_>,
 ) -> Result<(), ServiceError> {
     let state = settled(link, unit, circumstances).await?;
-    let Some(pid) = state.main_pid.filter(|_| answers) else { return Ok(()) };
-    answered(link, unit, pid, circumstances).await
+    match run_of(&state) {
+        Some(run) if answers => answered(link, unit, &run, circumstances).await,
+        _ => Ok(()),
+    }
 }
 
 /// Watches until the service has been ready for a while in one and the same run.
@@ -40,7 +42,7 @@ async fn settled(
     let (begin, settle) = (Instant::now(), circumstances.patience.settle);
     let mut run: Option<String> = None;
     loop {
-        let state = link.service(unit).await?.unit_state(false);
+        let state = link.state(unit).await?;
         same_run(unit, &state, &mut run, circumstances.invocation_before.as_deref())?;
         if begin.elapsed() >= settle {
             return Ok(state);
@@ -53,6 +55,11 @@ async fn settled(
     }
 }
 
+/// The run that a unit is in, while it has a process.
+pub fn run_of(state: &UnitState) -> Option<Run> {
+    Some(Run { main_pid: state.main_pid?, invocation_id: state.invocation_id.clone()? })
+}
+
 /// Whether the unit is active, in a run that is new and the one that was seen first.
 fn same_run(
     unit: &str,
@@ -62,7 +69,7 @@ fn same_run(
 ) -> Result<(), ServiceError> {
     let wrong = |why: String, code| Err(ServiceError::NotProven { unit: unit.to_owned(), why, code });
     if !state.is_active() {
-        let (why, code) = exits::explain(state);
+        let (why, code) = exits::why_down(state);
         return wrong(format!("did not stay: {why}"), code);
     }
     match (&state.invocation_id, run.as_deref()) {
@@ -84,20 +91,20 @@ fn same_run(
 async fn answered(
     link: &Link,
     unit: &str,
-    pid: u32,
+    run: &Run,
     circumstances: &mut Circumstances<'_>,
 ) -> Result<(), ServiceError> {
     let (begin, limit) = (Instant::now(), circumstances.patience.answer);
     loop {
         let left = limit.saturating_sub(begin.elapsed());
-        let why = match timeout(left, circumstances.probe.probe(pid)).await {
+        let why = match timeout(left, circumstances.probe.probe(run.clone())).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(why)) => why,
             Err(_) => "it does not answer".to_owned(),
         };
-        let state = link.service(unit).await?.unit_state(false);
-        if state.main_pid != Some(pid) || !state.is_active() {
-            let (why, code) = exits::explain(&state);
+        let state = link.state(unit).await?;
+        if run_of(&state).as_ref() != Some(run) || !state.is_active() {
+            let (why, code) = exits::why_down(&state);
             return Err(ServiceError::NotProven {
                 unit: unit.to_owned(),
                 why: format!("did not stay: {why}"),
@@ -121,7 +128,7 @@ async fn answered(
 pub struct NoProbe;
 
 impl Probe for NoProbe {
-    fn probe(&self, _: u32) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
+    fn probe(&self, _: Run) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

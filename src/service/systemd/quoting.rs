@@ -85,7 +85,7 @@ pub fn scalar(what: &str, text: &str) -> Result<String, Unwritable> {
 }
 
 /// An absolute path in a directive that takes exactly one and knows no quotes, such as `WorkingDirectory=`.
-pub fn path(what: &str, path: &str) -> Result<String, Unwritable> {
+pub fn scalar_path(what: &str, path: &str) -> Result<String, Unwritable> {
     check(what, path)?;
     if !path.starts_with('/') {
         return Err(Unwritable::Relative { what: what.to_owned(), path: path.to_owned() });
@@ -101,9 +101,13 @@ pub fn exec(program: &str, args: &[String]) -> Result<String, Unwritable> {
     if !program.starts_with('/') {
         return Err(Unwritable::Relative { what: "the program's path".to_owned(), path: program.to_owned() });
     }
-    // "Executable name contains special characters": the manager says so of the unquoted path.
-    if let Some(character) = program.chars().find(|c| ['"', '\'', '\\'].contains(c)) {
+    // The manager looks at the unquoted path ("contains special characters"). 262 refuses patterns too, 257 does not.
+    if let Some(character) = program.chars().find(|c| "\"'\\*?[".contains(*c)) {
         return Err(Unwritable::Program { path: program.to_owned(), character });
+    }
+    // systemd from 255 on hands the path to its executor in a line whose ends are trimmed.
+    if program.ends_with(BLANKS) {
+        return Err(Unwritable::Ends { what: "the program's path".to_owned() });
     }
     let mut line = word(program, Dollar::Literal);
     for arg in args {
@@ -265,9 +269,9 @@ mod tests {
         assert_eq!(assignment("A_1", "$x %h \"q\"").unwrap(), r#""A_1=$x %%h \"q\"""#);
         assert_eq!(assignment("EMPTY", "").unwrap(), "EMPTY=");
         assert_eq!(scalar("the description", "100% of $HOME \"x\"").unwrap(), "100%% of $HOME \"x\"");
-        assert_eq!(path("the directory", "/home/a b/50%").unwrap(), "/home/a b/50%%");
-        assert_eq!(path("the directory", "/home/a\\").unwrap(), "/home/a\\/");
-        assert_eq!(path("the directory", "/home/a ").unwrap(), "/home/a /");
+        assert_eq!(scalar_path("the directory", "/home/a b/50%").unwrap(), "/home/a b/50%%");
+        assert_eq!(scalar_path("the directory", "/home/a\\").unwrap(), "/home/a\\/");
+        assert_eq!(scalar_path("the directory", "/home/a ").unwrap(), "/home/a /");
     }
 
     #[test]
@@ -285,10 +289,11 @@ mod tests {
             assert!(matches!(assignment(name, "x"), Err(Unwritable::Variable { .. })), "{name:?}");
         }
         assert!(matches!(exec("run", &[]), Err(Unwritable::Relative { .. })));
-        for program in ["/a\"b", "/it's", "/a\\b"] {
+        for program in ["/a\"b", "/it's", "/a\\b", "/a*", "/a?", "/a[1]"] {
             assert!(matches!(exec(program, &[]), Err(Unwritable::Program { .. })), "{program}");
         }
-        assert!(matches!(path("it", "~/x"), Err(Unwritable::Relative { .. })));
+        assert!(matches!(exec("/a ", &[]), Err(Unwritable::Ends { .. })));
+        assert!(matches!(scalar_path("it", "~/x"), Err(Unwritable::Relative { .. })));
     }
 
     /// systemd.syntax(7), "Quoting".

@@ -10,6 +10,7 @@ use tokio::time::{Instant, interval};
 
 use super::link::{JobEnd, Tick, Verb};
 use super::properties::{Properties, Value, shell_words};
+use super::surroundings::Ways;
 use crate::host::process::{self, Finished, RunError};
 use crate::service::error::{CallKind, ServiceError};
 use crate::service::reach::Unreachable;
@@ -26,14 +27,15 @@ pub struct Systemctl {
 
 impl Systemctl {
     /// Asks the manager for its version, to see whether there is a way at all.
-    pub async fn connect(runtime_dir: PathBuf) -> Result<Self, Unreachable> {
-        let mut this = Self { runtime_dir, version: String::new() };
+    pub async fn connect(ways: &Ways) -> Result<Self, Unreachable> {
+        let mut this = Self { runtime_dir: ways.runtime_dir.clone(), version: String::new() };
         let args = ["show", "--property=Version", "--value"];
         match this.run(&args, QUERY_DEADLINE).await {
             Ok(finished) if finished.status.success() => {
                 finished.stdout.trim().clone_into(&mut this.version);
                 Ok(this)
             }
+            Ok(finished) if kind_of_text(&finished.stderr) == CallKind::Lost => Err(ways.not_running()),
             Ok(finished) => Err(Unreachable::NoTool { why: finished.stderr.trim().to_owned() }),
             Err(RunError::Deadline { deadline, .. }) => {
                 Err(Unreachable::Silent { seconds: deadline.as_secs() })
@@ -112,9 +114,13 @@ impl Systemctl {
                     Err(RunError::Deadline { deadline, .. }) => {
                         Err(ServiceError::JobDeadline { verb: verb.word(), unit: unit.to_owned(), deadline })
                     }
-                    Err(error) => Err(refused(&format!("{} {unit}", verb.word()), CallKind::Other, chain(&error))),
+                    Err(error) => Err(call_refused(&format!("{} {unit}", verb.word()), CallKind::Other, chain(&error))),
                 },
-                _ = ticks.tick() => tick(begin.elapsed(), &self.unit(unit).await?.unit_state(false)),
+                _ = ticks.tick() => {
+                    if let Ok(properties) = self.unit(unit).await {
+                        tick(begin.elapsed(), &properties.unit_state(false));
+                    }
+                }
             }
         }
     }
@@ -122,13 +128,17 @@ impl Systemctl {
     async fn call(&self, operation: &str, args: &[&str]) -> Result<String, ServiceError> {
         match self.run(args, QUERY_DEADLINE).await {
             Ok(finished) if finished.status.success() => Ok(finished.stdout),
-            Ok(finished) => {
-                Err(refused(operation, kind_of_text(&finished.stderr), finished.stderr.trim().to_owned()))
-            }
+            Ok(finished) => Err(call_refused(
+                operation,
+                kind_of_text(&finished.stderr),
+                finished.stderr.trim().to_owned(),
+            )),
             Err(error @ RunError::Deadline { .. }) => {
-                Err(refused(operation, CallKind::Silent, error.to_string()))
+                Err(call_refused(operation, CallKind::Silent, error.to_string()))
             }
-            Err(error @ RunError::Start { .. }) => Err(refused(operation, CallKind::Lost, chain(&error))),
+            Err(error @ RunError::Start { .. }) => {
+                Err(call_refused(operation, CallKind::Lost, chain(&error)))
+            }
         }
     }
 
@@ -153,7 +163,7 @@ fn end_of(verb: Verb, unit: &str, finished: &Finished) -> Result<JobEnd, Service
     ];
     match words.into_iter().find(|(words, _)| said.contains(words)) {
         Some((_, end)) => Ok(end),
-        None => Err(refused(&format!("{} {unit}", verb.word()), kind_of_text(said), said.to_owned())),
+        None => Err(call_refused(&format!("{} {unit}", verb.word()), kind_of_text(said), said.to_owned())),
     }
 }
 
@@ -173,7 +183,7 @@ fn kind_of_text(said: &str) -> CallKind {
     words.into_iter().find(|(words, _)| said.contains(words)).map_or(CallKind::Other, |(_, kind)| kind)
 }
 
-fn refused(operation: &str, kind: CallKind, said: String) -> ServiceError {
+fn call_refused(operation: &str, kind: CallKind, said: String) -> ServiceError {
     ServiceError::Call { operation: operation.to_owned(), kind, source: said.into() }
 }
 

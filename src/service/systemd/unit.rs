@@ -81,7 +81,7 @@ fn process(text: &mut Text, spec: &ServiceSpec, version: Version) -> Result<(), 
         // done; the unit says "reloading" until the service says READY.
         text.set("ExecReload", "/bin/sh -c \"kill -HUP ${MAINPID}\"");
     }
-    text.set("WorkingDirectory", &quoting::path("the working directory", &spec.working_directory)?);
+    text.set("WorkingDirectory", &quoting::scalar_path("the working directory", &spec.working_directory)?);
     text.line("# An empty variable counts as unset, whatever the manager's own environment has.");
     for (name, value) in &spec.environment {
         text.set("Environment", &quoting::assignment(name, value)?);
@@ -94,7 +94,7 @@ fn process(text: &mut Text, spec: &ServiceSpec, version: Version) -> Result<(), 
         if !version.has_credentials() {
             return Err(RenderError::TooOld { directive: "LoadCredential=", needs: 247, has: version.0 });
         }
-        let path = quoting::path("the credential's path", &credential.path)?;
+        let path = quoting::scalar_path("the credential's path", &credential.path)?;
         text.set("LoadCredential", &format!("{}:{path}", credential.name));
     }
     text.set("UMask", &format!("{:04o}", spec.umask));

@@ -40,6 +40,7 @@ impl Machine {
         let mut holder = Command::new(script())
             .args(["hold", "--user", USER, "--bind-ro", &binary, "--bind-ro", &suite])
             .args(boot.options)
+            .args(other_root().iter().flat_map(|root| ["--root", root]))
             .arg(&name)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -116,4 +117,9 @@ impl std::fmt::Display for Ran {
 
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/systemd-testbed")
+}
+
+/// The root directory of another distribution to boot, for a suite on another systemd: `TESTBED_ROOT`.
+fn other_root() -> Option<String> {
+    std::env::var("TESTBED_ROOT").ok()
 }
