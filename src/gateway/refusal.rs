@@ -178,7 +178,7 @@ pub fn owner_line(owner: &Owner) -> String {
         .as_ref()
         .map(|unit| format!(", unit {} ({})", unit.name, if unit.user { "user" } else { "system" }));
     let addresses: Vec<String> = owner.addresses.iter().map(ToString::to_string).collect();
-    let command = redact::line(&owner.command);
+    let command = redact::redact_line(&owner.command);
     format!("pid {}: {command} ({}){}", owner.pid, addresses.join(", "), unit.unwrap_or_default())
 }
 

@@ -14,7 +14,6 @@ mod support;
 
 mod boots;
 mod driver;
-mod gateway;
 mod install;
 mod linger;
 mod operator;

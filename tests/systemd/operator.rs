@@ -34,7 +34,7 @@ fn a_fresh_machine_is_set_up_installed_and_healthy() {
     );
     let logs = machine.user("idlehands logs --limit 100");
     assert!(logs.ok().contains("info gateway ready"), "{logs}");
-    assert!(logs.ok().starts_with("Log: journal of idlehands-gateway.service\n"), "{logs}");
+    assert_eq!(logs.stderr, "Log: journal of idlehands-gateway.service\n");
 }
 
 #[test]

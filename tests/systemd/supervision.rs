@@ -42,9 +42,12 @@ fn a_broken_configuration_and_a_held_port_are_not_restarted() {
     machine
         .user("cp .idlehands/idlehands.json good; echo '{ gateway: { prot: 1 } }' >.idlehands/idlehands.json")
         .ok();
+    let run = machine.property(UNIT, "InvocationID");
     let refused = machine.user("idlehands gateway restart");
     assert_eq!(refused.code, 78, "{refused}");
     assert!(refused.stderr.contains("gateway.prot"), "{refused}");
+    assert_eq!(machine.property(UNIT, "InvocationID"), run, "the one that runs is left alone");
+    machine.user(&format!("systemctl --user restart {UNIT}; true")).ok();
     machine.wait(UNIT, &[("ActiveState", "failed"), ("ExecMainStatus", "78"), ("NRestarts", "0")]);
 
     machine.user("cp good .idlehands/idlehands.json").ok();
@@ -57,6 +60,11 @@ fn a_broken_configuration_and_a_held_port_are_not_restarted() {
     let signature = "another gateway instance is already listening on ws://127.0.0.1:18789";
     assert!(logs.ok().contains(signature), "{logs}");
     machine.user("idlehands gateway start").ok();
+
+    let beside = machine.user("idlehands --profile rescue gateway install --port 18789");
+    assert_eq!(beside.code, 7, "{beside}");
+    assert_eq!(machine.user("idlehands --profile rescue gateway status").code, 4);
+    assert_eq!(machine.status()["rpc"]["ok"], true);
 }
 
 /// Protocol notes §8.4: the owner of the port is shown, and its unit is stopped, or the manager would start it again.
@@ -84,8 +92,8 @@ fn the_manager_reloads_it_without_a_restart() {
     let pid = machine.pid(UNIT);
     machine.user("idlehands config set logging.level debug").ok();
     machine.user(&format!("systemctl --user reload {UNIT}")).ok();
-    let seen = machine.user("until idlehands logs | grep -m1 'config change applied'; do :; done");
-    assert!(seen.ok().contains("logging.level"), "{seen}");
+    let line = "config hot reload applied (logging.level)";
+    machine.user(&format!("until idlehands logs 2>/dev/null | grep -qF '{line}'; do sleep 0.1; done")).ok();
     assert_eq!(machine.pid(UNIT), pid);
 }
 
@@ -114,18 +122,32 @@ fn an_install_that_is_killed_leaves_nothing_half_written() {
     assert!(killed > 0, "none was killed in time");
 }
 
+/// systemd.service(5), systemd.exec(5): what is meant by the words of a unit, not what they look like. The path of a
+/// program may hold neither quotes nor backslashes there; the environment may hold anything.
 #[test]
 fn a_definition_reaches_the_process_unchanged() {
     let machine = set_up();
-    let dir = r#"we ird %h $HOME "it's" b\s é"#;
-    let quoted = format!("'{}'", dir.replace('\'', r"'\''"));
-    machine.root(&format!("mkdir /opt/{quoted} && cp /usr/local/bin/idlehands /opt/{quoted}/")).ok();
-    let program = format!("/opt/{quoted}/idlehands");
-    machine.user(&format!("{program} gateway install --port 20101")).ok();
+    let program = "/opt/we ird %h $HOME ${USER} é/idlehands";
+    machine
+        .root(&format!(
+            "mkdir '{0}' && cp /usr/local/bin/idlehands '{0}/'",
+            program.trim_end_matches("/idlehands")
+        ))
+        .ok();
+    let state = r#"/home/tester/st ate %h $HOME "b\s'é"#;
+    let set = format!("export IDLEHANDS_STATE_DIR='{}'", state.replace('\'', r"'\''"));
+    machine.user(&format!("{set}; '{program}' gateway install --port 20101")).ok();
     let argv = machine.user(&format!("tr '\\0' '\\n' </proc/{}/cmdline", machine.pid(UNIT)));
-    let expected = format!("/opt/{dir}/idlehands\ngateway\nrun\n--port\n20101");
-    assert_eq!(argv.ok(), expected);
-    assert!(
-        machine.user(&format!("{program} gateway install --port 20101")).ok().starts_with("Nothing to do")
-    );
+    assert_eq!(argv.ok(), format!("{program}\ngateway\nrun\n--port\n20101"));
+    let environ = machine.user(&format!("tr '\\0' '\\n' </proc/{}/environ", machine.pid(UNIT)));
+    let expected = format!("IDLEHANDS_STATE_DIR={state}");
+    assert!(environ.ok().lines().any(|line| line == expected), "{environ}");
+    let second = machine.user(&format!("{set}; '{program}' gateway install --port 20101"));
+    assert!(second.ok().starts_with("Nothing to do"), "{second}");
+
+    machine.root("mkdir '/opt/a\"b' && cp /usr/local/bin/idlehands '/opt/a\"b/'").ok();
+    let refused = machine.user("'/opt/a\"b/idlehands' gateway install");
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(refused.stderr.contains("which systemd allows in no program's path"), "{refused}");
+    assert!(refused.stderr.contains("\nhint: "), "{refused}");
 }

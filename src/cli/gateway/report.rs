@@ -85,7 +85,7 @@ fn runtime(found: &Report, ui: &mut Ui) {
     }
     if !matches!(found.service.facts.headline, Headline::Running | Headline::NotInstalled | Headline::Stopped)
     {
-        ui.out(&format!("Last exit: {}", exits::explain(state).0));
+        ui.out(&format!("Last exit: {}", exits::why_down(state).0));
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
+use crate::cli::config::guard::config_invalid;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::target;
@@ -19,7 +20,7 @@ use crate::service::apply::{Outcome, Restored, apply};
 use crate::service::claim::claim;
 use crate::service::error::ServiceError;
 use crate::service::facts::Facts;
-use crate::service::manager::{Circumstances, Manager, Patience, Probe, Progress};
+use crate::service::manager::{Circumstances, Manager, Patience, Probe, Progress, Run};
 use crate::service::observed::Observed;
 use crate::service::plan::{Desired, Intent, Plan, plan};
 use crate::service::program;
@@ -82,7 +83,14 @@ pub(super) fn carry_out(
     context: &Context,
     ui: &mut Ui,
 ) -> Result<ExitCode, CliError> {
-    let config = context.config_or_default(ui);
+    let config = match verb.intent {
+        // The gateway would refuse it, and the one that runs would be gone.
+        Intent::Start | Intent::Restart if !how.dry_run => {
+            let loaded = context.source().load().config;
+            loaded.map_err(|problems| config_invalid(context, &problems))?
+        }
+        _ => context.config_or_default(ui),
+    };
     context.block_on(async {
         let changes = matches!(verb.intent, Intent::Install(_) | Intent::Uninstall) && !how.dry_run;
         let failed = |error: ServiceError| service_error(error, context);
@@ -104,6 +112,9 @@ pub(super) fn carry_out(
         conclude(verb, &plan, outcome, &systemd, &probe, how, context, ui).await
     })
 }
+
+/// What helps where systemd has no way to write a path down.
+const RENAME: &str = "Use a path of letters, digits and the like, or a symbolic link that has one";
 
 /// What is to be installed.
 fn desire(
@@ -128,7 +139,7 @@ fn desire(
     let spec = spec.map_err(|error| cannot(&error.to_string()))?;
     systemd
         .desire(&spec, before)
-        .map_err(|error| cannot("cannot write the service's definition").cause(error))
+        .map_err(|error| cannot("cannot write the service's definition").cause(error).hint(RENAME))
 }
 
 fn show_plan(verb: &Verb, plan: &Plan, how: &How, ui: &mut Ui) {
@@ -266,7 +277,7 @@ impl Health {
     /// Asks the process that the manager calls the main one, if there is one.
     pub(super) async fn of(&self, observed: &Observed) -> Option<Result<(), String>> {
         let pid = observed.manager.reached()?.state.main_pid?;
-        Some(self.probe(pid).await)
+        Some(self.ask(pid).await)
     }
 
     async fn ask(&self, main_pid: u32) -> Result<(), String> {
@@ -292,7 +303,7 @@ impl Health {
 }
 
 impl Probe for Health {
-    fn probe(&self, main_pid: u32) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(self.ask(main_pid))
+    fn probe(&self, run: Run) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(self.ask(run.main_pid))
     }
 }

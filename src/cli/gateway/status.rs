@@ -264,7 +264,7 @@ fn listener(owner: Owner) -> Listener {
     Listener {
         line: gateway::owner_line(&owner),
         pid: owner.pid,
-        command: redact::line(&owner.command),
+        command: redact::redact_line(&owner.command),
         addresses: owner.addresses.iter().map(ToString::to_string).collect(),
         unit: owner.unit.map(|unit| unit.name),
     }

@@ -123,8 +123,7 @@ fn holds(meaning: Meaning, written: &[&str], property: &str, force: &Properties)
             path.trim_end_matches('/') == force.text(property).trim_end_matches('/')
         }
         Meaning::Command => {
-            let words = quoting::split(last).unwrap_or_default();
-            let words: Vec<String> = words.iter().map(|word| quoting::without_specifiers(word)).collect();
+            let words = quoting::stored_words(last).map(|(words, _)| words).unwrap_or_default();
             force.command(property).is_some_and(|command| command.is(&words))
         }
         Meaning::Assignments => {

@@ -2,10 +2,13 @@
 //!
 //! | place | `%` | `$` | blanks and quotes |
 //! |---|---|---|---|
-//! | first word of `Exec…=` | `%%` | literal | quoted |
+//! | first word of `Exec…=` | `%%` | see below | quoted |
 //! | further words of `Exec…=` | `%%` | `$$` | quoted |
 //! | `Environment=` | `%%` | literal | the whole assignment quoted |
 //! | `Description=`, paths such as `WorkingDirectory=` | `%%` | literal | never quoted |
+//!
+//! The manager runs the path in the first word as it stands, but replaces `${…}` in what the process sees as its own
+//! name; where that matters, a `:` before the path makes every `$` of the line literal (since systemd 244).
 //!
 //! Inside quotes `\"` and `\\` are escapes, and so is `\s` (a blank): every backslash is doubled. Nothing escapes a
 //! line end or another control character, so text with one is refused, as is text that the manager would silently
@@ -109,13 +112,42 @@ pub fn exec(program: &str, args: &[String]) -> Result<String, Unwritable> {
     if program.ends_with(BLANKS) {
         return Err(Unwritable::Ends { what: "the program's path".to_owned() });
     }
-    let mut line = word(program, Dollar::Literal);
+    let (prefix, dollar) =
+        if program.contains('$') { (AS_IT_STANDS, Dollar::Literal) } else { ("", Dollar::Doubled) };
+    let mut line = word(&format!("{prefix}{program}"), Dollar::Literal);
     for arg in args {
         check("an argument", arg)?;
         line.push(' ');
-        line.push_str(&word(arg, Dollar::Doubled));
+        line.push_str(&word(arg, dollar));
     }
     Ok(line)
+}
+
+/// Before a program's path: nothing in the line is a variable (systemd.service(5), "Special executable prefixes").
+const AS_IT_STANDS: &str = ":";
+
+/// The words of a command as the manager stores them, with variables still to be replaced, and whether it will replace
+/// them.
+pub fn stored_words(value: &str) -> Result<(Vec<String>, bool), Unreadable> {
+    let mut words: Vec<String> = split(value)?.iter().map(|word| without_specifiers(word)).collect();
+    let literal = words.first().and_then(|first| first.strip_prefix(AS_IT_STANDS)).map(str::to_owned);
+    match (literal, words.first_mut()) {
+        (Some(program), Some(first)) => {
+            *first = program;
+            Ok((words, false))
+        }
+        _ => Ok((words, true)),
+    }
+}
+
+/// The words of a command as they reach the process.
+pub fn command_words(value: &str) -> Result<Vec<String>, Unreadable> {
+    let (words, replaced) = stored_words(value)?;
+    let word = |(at, word): (usize, String)| match replaced && at > 0 {
+        true => without_variables(&word),
+        false => word,
+    };
+    Ok(words.into_iter().enumerate().map(word).collect())
 }
 
 /// One assignment for `Environment=`.
@@ -265,7 +297,9 @@ mod tests {
     fn each_place_has_its_own_rules() {
         let args = ["a b", "$HOME", "100%", "\\s", "", ";", "é", "plain-1.2"].map(str::to_owned);
         let line = exec("/opt/a $b%/run", &args).unwrap();
-        assert_eq!(line, r#""/opt/a $b%%/run" "a b" "$$HOME" 100%% "\\s" "" ";" "é" plain-1.2"#);
+        assert_eq!(line, r#"":/opt/a $b%%/run" "a b" "$HOME" 100%% "\\s" "" ";" "é" plain-1.2"#);
+        let line = exec("/opt/a b%/run", &args).unwrap();
+        assert_eq!(line, r#""/opt/a b%%/run" "a b" "$$HOME" 100%% "\\s" "" ";" "é" plain-1.2"#);
         assert_eq!(assignment("A_1", "$x %h \"q\"").unwrap(), r#""A_1=$x %%h \"q\"""#);
         assert_eq!(assignment("EMPTY", "").unwrap(), "EMPTY=");
         assert_eq!(scalar("the description", "100% of $HOME \"x\"").unwrap(), "100%% of $HOME \"x\"");
@@ -333,11 +367,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arguments_come_back_as_they_were(args in proptest::collection::vec(writable(), 0..6)) {
-            let words = split(&exec("/bin/run", &args).unwrap()).unwrap();
-            let back: Vec<String> =
-                words[1..].iter().map(|word| without_variables(&without_specifiers(word))).collect();
-            prop_assert_eq!(back, args);
+        fn commands_come_back_as_they_were(
+            program in prop_oneof![Just("/bin/run"), Just("/opt/$a ${b} $$/100%/run")],
+            args in proptest::collection::vec(writable(), 0..6),
+        ) {
+            let back = command_words(&exec(program, &args).unwrap()).unwrap();
+            prop_assert_eq!((&back[0][..], &back[1..]), (program, &args[..]));
         }
 
         #[test]

@@ -214,9 +214,10 @@ impl Installed {
                 }
             }
         }
+        let command = file.value("Service", "ExecStart");
         let directory = file.value("Service", "WorkingDirectory").map(quoting::without_specifiers);
         Self {
-            command: file.value("Service", "ExecStart").map(command).unwrap_or_default(),
+            command: command.and_then(|line| quoting::command_words(line).ok()).unwrap_or_default(),
             working_directory: directory,
             environment,
             generator: file.value("Unit", &brand.extension_key(GENERATOR)).map(str::to_owned),
@@ -228,13 +229,6 @@ impl Installed {
         let at = self.command.iter().position(|word| word == "--port")?;
         self.command.get(at + 1)?.parse().ok()
     }
-}
-
-/// The words of a command line as the process gets them. A variable reference is left as it is written.
-fn command(line: &str) -> Vec<String> {
-    let words = quoting::split(line).unwrap_or_default().into_iter();
-    let plain = words.map(|word| quoting::without_specifiers(&word)).enumerate();
-    plain.map(|(at, word)| if at == 0 { word } else { quoting::without_variables(&word) }).collect()
 }
 
 #[cfg(test)]
