@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::text::{Credential, NonEmpty};
+use super::text::{Credential, NonEmpty, one_or_more};
 use crate::instance::Brand;
 
 /// The oldest protocol of the `connect` era.
@@ -25,9 +25,11 @@ pub fn negotiate(min: u32, max: u32) -> Option<u32> {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConnectParams {
     /// The oldest protocol the client knows.
+    #[serde(deserialize_with = "one_or_more")]
     #[schemars(range(min = 1))]
     pub min_protocol: u32,
     /// The newest protocol the client knows.
+    #[serde(deserialize_with = "one_or_more")]
     #[schemars(range(min = 1))]
     pub max_protocol: u32,
     /// Who it is.

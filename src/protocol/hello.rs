@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::frame::{Policy, StateVersion, TICK_INTERVAL_MS};
 use super::snapshot::Features;
-use super::text::{Credential, NonEmpty};
+use super::text::{Credential, NonEmpty, one_or_more};
 
 /// The number of the oldest protocol.
 pub const PROTOCOL: u32 = 1;
@@ -24,9 +24,11 @@ pub struct Hello {
     #[schemars(extend("const" = "hello"))]
     pub kind: String,
     /// The oldest protocol the client knows.
+    #[serde(deserialize_with = "one_or_more")]
     #[schemars(range(min = 1))]
     pub min_protocol: u32,
     /// The newest protocol the client knows.
+    #[serde(deserialize_with = "one_or_more")]
     #[schemars(range(min = 1))]
     pub max_protocol: u32,
     /// Who it is.

@@ -126,7 +126,7 @@ pub struct Granted {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<&'static str>,
     /// A token that this device may present from now on.
-    #[serde(skip_serializing_if = "Credential::is_absent")]
+    #[serde(default, skip_serializing_if = "Credential::is_absent")]
     pub device_token: Credential,
     /// Its role.
     pub role: &'static str,

@@ -101,6 +101,14 @@ impl JsonSchema for Credential {
     }
 }
 
+/// Reads `int1` of the protocol notes.
+pub fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        0 => Err(serde::de::Error::custom("must be >= 1")),
+        number => Ok(number),
+    }
+}
+
 /// Reads an optional value; one of the wrong type counts as absent (§3.5).
 pub fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where

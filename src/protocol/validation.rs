@@ -7,6 +7,10 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
 
+/// Issues that are said at most. A frame of a stranger can have as many as it has bytes, and each costs us more to say
+/// than it cost to send.
+const MAX_ISSUES: usize = 32;
+
 /// What is wrong with `value` as a `T`. `fallback` is said when the schema finds nothing (a rule beyond it failed).
 pub fn explain<T: JsonSchema>(value: &Value, fallback: &str) -> String {
     let schema = SchemaGenerator::default().into_root_schema_for::<T>().to_value();
@@ -15,28 +19,47 @@ pub fn explain<T: JsonSchema>(value: &Value, fallback: &str) -> String {
 
 /// The same for a schema that is at hand.
 pub fn explain_schema(schema: &Value, value: &Value, fallback: &str) -> String {
-    let mut found = Found { root: schema, issues: Vec::new() };
+    let mut found = Found::new(schema);
     found.check(schema, value, "");
     if found.issues.is_empty() {
-        found.issues.push(if fallback.is_empty() { "unknown validation error" } else { fallback }.to_owned());
+        return if fallback.is_empty() { "unknown validation error" } else { fallback }.to_owned();
     }
-    found.issues.join("; ")
+    let more = if found.more { "; and more" } else { "" };
+    found.issues.join("; ") + more
 }
 
 struct Found<'a> {
     root: &'a Value,
     issues: Vec<String>,
+    /// Whether there are issues that are not said.
+    more: bool,
 }
 
 impl<'a> Found<'a> {
+    fn new(root: &'a Value) -> Self {
+        Self { root, issues: Vec::new(), more: false }
+    }
+
     fn say(&mut self, path: &str, message: &str) {
-        let issue = if path.is_empty() { message.to_owned() } else { format!("at {path}: {message}") };
-        if !self.issues.contains(&issue) {
+        self.add(if path.is_empty() { message.to_owned() } else { format!("at {path}: {message}") });
+    }
+
+    fn add(&mut self, issue: String) {
+        if self.issues.contains(&issue) {
+            return;
+        }
+        if self.issues.len() < MAX_ISSUES {
             self.issues.push(issue);
+        } else {
+            self.more = true;
         }
     }
 
     fn check(&mut self, schema: &'a Value, value: &Value, path: &str) {
+        // What comes after the last issue that is said need not be looked at.
+        if self.more {
+            return;
+        }
         let Some(schema) = self.resolve(schema) else { return };
         if let Some(expected) = schema.get("type")
             && !type_fits(expected, value)
@@ -56,6 +79,9 @@ impl<'a> Found<'a> {
             Value::Array(items) => {
                 if let Some(item_schema) = schema.get("items") {
                     for (index, item) in items.iter().enumerate() {
+                        if self.more {
+                            break;
+                        }
                         self.check(item_schema, item, &format!("{path}/{index}"));
                     }
                 }
@@ -103,8 +129,11 @@ impl<'a> Found<'a> {
         let known = |name: &str| properties.and_then(|properties| properties.get(name));
         if schema.get("additionalProperties") == Some(&Value::Bool(false)) {
             for name in object.keys().filter(|name| known(name).is_none()) {
+                if self.more {
+                    break;
+                }
                 let place = if path.is_empty() { "root" } else { path };
-                self.issues.push(format!("at {place}: unexpected property '{name}'"));
+                self.add(format!("at {place}: unexpected property '{name}'"));
             }
         }
         for (name, value) in object {
@@ -115,9 +144,18 @@ impl<'a> Found<'a> {
     }
 
     fn check_branches(&mut self, branches: &'a [Value], value: &Value, path: &str, message: &str) {
+        // That an optional field may be null is our leniency, not the protocol's: it is no branch to speak of.
+        let (null, branches): (Vec<_>, Vec<_>) =
+            branches.iter().partition(|branch| branch.get("type").is_some_and(|name| name == "null"));
+        if !null.is_empty() && value.is_null() {
+            return;
+        }
+        if let [only] = branches.as_slice() {
+            return self.check(only, value, path);
+        }
         let mut failed = Vec::new();
         for branch in branches {
-            let mut probe = Found { root: self.root, issues: Vec::new() };
+            let mut probe = Found::new(self.root);
             probe.check(branch, value, path);
             if probe.issues.is_empty() {
                 return;
@@ -125,9 +163,7 @@ impl<'a> Found<'a> {
             failed.extend(probe.issues);
         }
         for issue in failed {
-            if !self.issues.contains(&issue) {
-                self.issues.push(issue);
-            }
+            self.add(issue);
         }
         self.say(path, message);
     }
@@ -190,6 +226,7 @@ mod tests {
                 "name": { "type": ["string", "null"], "minLength": 1 },
                 "list": { "type": "array", "items": { "type": "string" } },
                 "client": { "$ref": "#/$defs/client" },
+                "maybe": { "anyOf": [{ "$ref": "#/$defs/client" }, { "type": "null" }] },
             },
             "$defs": { "client": {
                 "type": "object",
@@ -212,11 +249,27 @@ mod tests {
                 json!({ "n": 1, "client": {}, "name": "", "list": ["a", 1] }),
                 "at /name: must NOT have fewer than 1 characters; at /list/1: must be string",
             ),
+            (json!({ "n": 1, "client": {}, "maybe": { "x": 1 } }), "at /maybe: unexpected property 'x'"),
+            (json!({ "n": 1, "client": {}, "maybe": null }), "unknown validation error"),
             (json!({ "n": 1, "client": {} }), "unknown validation error"),
         ];
         for (value, issues) in table {
             assert_eq!(explain_schema(&schema, &value, ""), issues, "{value}");
         }
         assert_eq!(explain_schema(&schema, &json!({ "n": 1, "client": {} }), "beyond"), "beyond");
+    }
+
+    #[test]
+    fn a_hostile_value_is_explained_in_a_bounded_time_and_length() {
+        let schema = json!({ "items": { "type": "string" }, "additionalProperties": false });
+        let items = Value::Array(vec![json!(1); 1_000_000]);
+        let properties: Map<String, Value> = (0..100_000).map(|n| (n.to_string(), json!(1))).collect();
+        for value in [items, properties.into()] {
+            let said = explain_schema(&schema, &value, "");
+            assert_eq!(said.split("; ").count(), MAX_ISSUES + 1);
+            assert!(said.ends_with("; and more"), "{said}");
+        }
+        let exactly = Value::Array(vec![json!(1); MAX_ISSUES]);
+        assert!(!explain_schema(&schema, &exactly, "").contains("more"));
     }
 }
