@@ -1,4 +1,4 @@
-//! The end of a connection that the gateway closes: the client learns why, and is not waited for long.
+//! The end of a connection, whoever closes it: the client learns why, and is not waited for long.
 
 use std::io;
 use std::pin::pin;
@@ -20,6 +20,15 @@ const GOODBYE_BYTES: usize = 64 * 1024 * 1024;
 pub(super) async fn say(mut wire: Wire, code: u16, reason: &str, state: &State) {
     wire.drop_queued();
     wire.close(code, reason);
+    finish(wire, state).await;
+}
+
+/// Sends the answer to the client's own close frame (RFC 6455 §5.5.1).
+pub(super) async fn answer(wire: Wire, state: &State) {
+    finish(wire, state).await;
+}
+
+async fn finish(mut wire: Wire, state: &State) {
     let stopped = state.tasks.stop_token();
     let patience = async {
         tokio::select! {

@@ -112,11 +112,13 @@ async fn receive(wire: &mut Wire) -> Result<Utf8Bytes, Ending> {
     match received {
         Received::Text(text) => Ok(text),
         Received::NotText => Err(Ending::Close(1000, String::new())),
-        Received::Closed => Err(Ending::Gone),
+        Received::Closed => Err(Ending::Closed),
+        Received::Gone => Err(Ending::Gone),
         Received::TooLarge | Received::TooMuchTooSoon => {
             Err(Ending::Close(1009, "preauth payload too large".to_owned()))
         }
-        Received::Broken => Err(Ending::Close(1002, "protocol error".to_owned())),
+        Received::NotUtf8 => Err(super::NOT_UTF8.into()),
+        Received::Broken => Err(super::BROKEN.into()),
     }
 }
 

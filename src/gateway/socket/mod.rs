@@ -27,6 +27,8 @@ use wire::{Received, Wire};
 /// Frames moved from the outbox to the wire at a time.
 const BATCH: usize = 64;
 
+const BROKEN: Close = Close { code: 1002, reason: "protocol error", flush: true };
+const NOT_UTF8: Close = Close { code: 1007, reason: "text is not UTF-8", flush: true };
 const TOO_LARGE: Close = Close { code: 1009, reason: "message too big", flush: true };
 const STOPPING: Close = Close { code: 1012, reason: "service restart", flush: true };
 
@@ -52,8 +54,10 @@ pub(super) async fn serve(upgraded: Upgraded, from: SocketAddr, state: Arc<State
         }
         Err(ending) => ending,
     };
-    if let Ending::Close(code, reason) = ending {
-        goodbye::say(wire, code, &reason, &state).await;
+    match ending {
+        Ending::Gone => {}
+        Ending::Closed => goodbye::answer(wire, &state).await,
+        Ending::Close(code, reason) => goodbye::say(wire, code, &reason, &state).await,
     }
 }
 
@@ -62,6 +66,8 @@ pub(super) async fn serve(upgraded: Upgraded, from: SocketAddr, state: Arc<State
 enum Ending {
     /// The client is gone.
     Gone,
+    /// The client closes it.
+    Closed,
     /// The gateway closes it.
     Close(u16, String),
 }
@@ -90,9 +96,11 @@ async fn converse(wire: &mut Wire, mut client: Client, state: &Arc<State>) -> En
             Next::Received(Received::NotText) => {
                 tracing::debug!(target: "ws", "{}: ignored a message that is no text", client.conn_id());
             }
-            Next::Received(Received::Closed) => break Ending::Gone,
+            Next::Received(Received::Closed) => break Ending::Closed,
+            Next::Received(Received::Gone) => break Ending::Gone,
             Next::Received(Received::TooLarge | Received::TooMuchTooSoon) => break TOO_LARGE.into(),
-            Next::Received(Received::Broken) => break Ending::Close(1002, "protocol error".to_owned()),
+            Next::Received(Received::NotUtf8) => break NOT_UTF8.into(),
+            Next::Received(Received::Broken) => break BROKEN.into(),
             Next::Close(close) => break close.into(),
             Next::Failed(error) => {
                 tracing::debug!(target: "ws", "{}: {error}", client.conn_id());

@@ -2,7 +2,7 @@
 //!
 //! Reading, and the protocol's own control frames, are tungstenite's. Text frames are written past it, from shared
 //! bytes: no copy, and no buffer that stays with the connection. While one of ours is half-written, tungstenite is told
-//! that the stream would block, so that its frames never land in the middle of ours.
+//! that the stream would block, and while one of its own is, ours wait: none ever lands in the middle of another.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use tokio::net::TcpStream;
+use tokio::task::coop;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -32,6 +33,8 @@ pub(super) struct Wire {
     begun: bool,
     /// Whether tungstenite has something of its own to write.
     control_due: bool,
+    /// Whether a part of that has been written.
+    control_begun: bool,
     /// Bytes the client may still send before it is known.
     allowance: Option<usize>,
 }
@@ -43,12 +46,16 @@ pub(super) enum Received {
     Text(Utf8Bytes),
     /// A message that is no text.
     NotText,
-    /// The client has closed, or is gone.
+    /// The client has closed; the answer to that is queued.
     Closed,
+    /// The client is gone.
+    Gone,
     /// The message is larger than may be.
     TooLarge,
     /// More was sent than a stranger may send.
     TooMuchTooSoon,
+    /// Text that is not UTF-8.
+    NotUtf8,
     /// The client broke the rules of WebSocket (RFC 6455).
     Broken,
 }
@@ -65,6 +72,7 @@ impl Wire {
             pending: VecDeque::new(),
             begun: false,
             control_due: false,
+            control_begun: false,
             allowance: Some(allowance.saturating_sub(early.len())),
         }
     }
@@ -96,7 +104,7 @@ impl Wire {
     /// bytes were.
     pub(super) fn write_now(&mut self, frame: &[u8]) -> io::Result<usize> {
         let mut written = 0;
-        if self.pending.is_empty() {
+        if self.pending.is_empty() && !self.control_begun {
             match self.stream.try_write(frame) {
                 Ok(count) => written = count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -110,30 +118,40 @@ impl Wire {
         Ok(frame.len() - written)
     }
 
-    /// Writes what is queued, then what tungstenite has to say. Ready with the number of bytes once all is written;
-    /// `progress` counts what has been written so far.
+    /// Writes what is queued, then what tungstenite has to say; but what it has begun comes first. Ready once all is
+    /// written; `progress` counts the bytes of what was queued.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, progress: &mut usize) -> Poll<io::Result<()>> {
         loop {
-            while !self.pending.is_empty() {
-                match self.write_some() {
-                    Ok(count) => *progress += count,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        std::task::ready!(self.stream.poll_write_ready(cx))?;
-                    }
-                    Err(error) => return Poll::Ready(Err(error)),
-                }
-            }
-            if !self.control_due {
+            let written = if !self.pending.is_empty() && !self.control_begun {
+                self.write_some().map(|count| *progress += count)
+            } else if self.control_due {
+                self.write_control()
+            } else {
                 return Poll::Ready(Ok(()));
-            }
-            match self.context.flush(&mut Half { stream: &self.stream, blocked: false, allowance: &mut None })
-            {
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+            };
+            match written {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     std::task::ready!(self.stream.poll_write_ready(cx))?;
                 }
-                Err(Error::Io(error)) => return Poll::Ready(Err(error)),
-                // Closed, one way or the other: nothing is left to write.
-                Ok(()) | Err(_) => self.control_due = false,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn write_control(&mut self) -> io::Result<()> {
+        let mut half = Half {
+            stream: &self.stream,
+            blocked: false,
+            begun: &mut self.control_begun,
+            allowance: &mut None,
+        };
+        match self.context.flush(&mut half) {
+            Err(Error::Io(error)) => Err(error),
+            // Closed, one way or the other: nothing is left to write.
+            Ok(()) | Err(_) => {
+                (self.control_due, self.control_begun) = (false, false);
+                Ok(())
             }
         }
     }
@@ -169,31 +187,43 @@ impl Wire {
         Ok(count)
     }
 
-    /// Reads the next message.
+    /// Reads the next message. Whoever sends without a pause has to leave the thread to others now and then, and is
+    /// not read from while it does not take the answers to its pings.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
         loop {
-            let blocked = self.is_blocked();
-            let mut half = Half { stream: &self.stream, blocked, allowance: &mut self.allowance };
-            match self.context.read(&mut half) {
-                Ok(Message::Text(text)) => return Poll::Ready(Received::Text(text)),
+            std::task::ready!(coop::poll_proceed(cx)).made_progress();
+            let mut half = Half {
+                stream: &self.stream,
+                blocked: !self.pending.is_empty(),
+                begun: &mut self.control_begun,
+                allowance: &mut self.allowance,
+            };
+            let received = match self.context.read(&mut half) {
+                Ok(Message::Text(text)) => Received::Text(text),
                 Ok(Message::Binary(bytes)) => {
-                    let text = Utf8Bytes::try_from(bytes);
-                    return Poll::Ready(text.map_or(Received::NotText, Received::Text));
+                    Utf8Bytes::try_from(bytes).map_or(Received::NotText, Received::Text)
                 }
-                // The answer is tungstenite's; what it could not write yet is written by poll_write.
-                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => self.control_due = true,
+                // The answer is tungstenite's.
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
+                    self.control_due = true;
+                    match std::task::ready!(self.poll_write(cx, &mut 0)) {
+                        Ok(()) => continue,
+                        Err(_) => Received::Gone,
+                    }
+                }
                 Ok(Message::Close(_)) => {
                     self.control_due = true;
-                    return Poll::Ready(Received::Closed);
+                    Received::Closed
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     match std::task::ready!(self.stream.poll_read_ready(cx)) {
-                        Ok(()) => {}
-                        Err(_) => return Poll::Ready(Received::Closed),
+                        Ok(()) => continue,
+                        Err(_) => Received::Gone,
                     }
                 }
-                Err(error) => return Poll::Ready(received(&error)),
-            }
+                Err(error) => received(&error),
+            };
+            return Poll::Ready(received);
         }
     }
 
@@ -205,7 +235,12 @@ impl Wire {
     /// Queues a close frame behind what is queued.
     pub(super) fn close(&mut self, code: u16, reason: &str) {
         let frame = CloseFrame { code: CloseCode::from(code), reason: shortened(reason).into() };
-        let mut half = Half { stream: &self.stream, blocked: self.is_blocked(), allowance: &mut None };
+        let mut half = Half {
+            stream: &self.stream,
+            blocked: !self.pending.is_empty(),
+            begun: &mut self.control_begun,
+            allowance: &mut None,
+        };
         // What cannot be written now is written by poll_write; anything else means that it is closed already.
         let _ = self.context.close(&mut half, Some(frame));
         self.control_due = true;
@@ -234,7 +269,8 @@ fn received(error: &Error) -> Received {
         )
         | Error::Io(_)
         | Error::ConnectionClosed
-        | Error::AlreadyClosed => Received::Closed,
+        | Error::AlreadyClosed => Received::Gone,
+        Error::Utf8(_) => Received::NotUtf8,
         _ => Received::Broken,
     }
 }
@@ -252,6 +288,8 @@ fn shortened(reason: &str) -> String {
 struct Half<'a> {
     stream: &'a TcpStream,
     blocked: bool,
+    /// Whether the last frame was written in part.
+    begun: &'a mut bool,
     allowance: &'a mut Option<usize>,
 }
 
@@ -267,7 +305,13 @@ impl Read for Half<'_> {
 
 impl Write for Half<'_> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        if self.blocked { Err(io::ErrorKind::WouldBlock.into()) } else { self.stream.try_write(buffer) }
+        if self.blocked {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = self.stream.try_write(buffer)?;
+        // The buffer is all that tungstenite has to write.
+        *self.begun = count < buffer.len();
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -277,7 +321,36 @@ impl Write for Half<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::shortened;
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    async fn wire() -> (Wire, TcpStream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Wire::new(listener.accept().await.unwrap().0, &Bytes::new(), 1024, 1024), client)
+    }
+
+    #[tokio::test]
+    async fn a_frame_waits_for_the_rest_of_a_pong() {
+        let (mut wire, mut client) = wire().await;
+        // As it is when the stream took the first bytes of the pong and no more.
+        let mut nowhere = Half {
+            stream: &wire.stream,
+            blocked: true,
+            begun: &mut wire.control_begun,
+            allowance: &mut None,
+        };
+        assert!(wire.context.write(&mut nowhere, Message::Pong(Bytes::from_static(b"pong"))).is_err());
+        (wire.control_due, wire.control_begun) = (true, true);
+        assert_eq!(wire.write_now(b"\x81\x04text").unwrap(), 6, "all of it waits");
+        let mut progress = 0;
+        std::future::poll_fn(|cx| wire.poll_write(cx, &mut progress)).await.unwrap();
+        let mut sent = [0; 12];
+        client.read_exact(&mut sent).await.unwrap();
+        assert_eq!((&sent, progress), (b"\x8a\x04pong\x81\x04text", 6));
+        assert!(!wire.is_blocked() && !wire.control_begun);
+    }
 
     #[test]
     fn close_reasons_are_cut_between_characters() {
