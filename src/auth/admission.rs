@@ -34,19 +34,19 @@ pub struct Rules {
     pub ui: UiRules,
 }
 
-/// Failed attempts: those of programs, and those that came through a browser, where loopback proves nothing about
-/// who asks (protocol notes §2.8).
+/// Failed attempts: those that came directly, and those that came through a browser or a proxy, where loopback proves
+/// nothing about who asks (protocol notes §2.8).
 #[derive(Debug)]
 pub struct Limiters {
-    programs: Mutex<Limiter>,
-    browsers: Mutex<Limiter>,
+    direct: Mutex<Limiter>,
+    passed_on: Mutex<Limiter>,
 }
 
 impl Limiters {
     /// Limiters that have seen nothing.
     pub fn new(limits: Limits) -> Self {
-        let browsers = Limits { exempt_loopback: false, ..limits };
-        Self { programs: Mutex::new(Limiter::new(limits)), browsers: Mutex::new(Limiter::new(browsers)) }
+        let strict = Limits { exempt_loopback: false, ..limits };
+        Self { direct: Mutex::new(Limiter::new(limits)), passed_on: Mutex::new(Limiter::new(strict)) }
     }
 
     /// Changes the numbers.
@@ -55,9 +55,9 @@ impl Limiters {
         self.of(true).set_limits(Limits { exempt_loopback: false, ..limits });
     }
 
-    /// The limiter for requests with, or without, an `Origin`.
-    pub fn of(&self, browser: bool) -> MutexGuard<'_, Limiter> {
-        let limiter = if browser { &self.browsers } else { &self.programs };
+    /// The limiter for requests that came through somebody, or for those that did not.
+    pub fn of(&self, passed_on: bool) -> MutexGuard<'_, Limiter> {
+        let limiter = if passed_on { &self.passed_on } else { &self.direct };
         // Counters are consistent between any two statements.
         limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,9 +126,11 @@ pub fn admit(
     let protocol = negotiate(params.min_protocol, params.max_protocol).ok_or_else(|| mismatch(params))?;
     let role_text = params.role.as_deref().unwrap_or("operator");
     let role = Role::parse(role_text).ok_or_else(|| Refused::policy(ErrorShape::invalid("invalid role")))?;
-    check_origin(params, at, rules)?;
+    let kind = params.client.id.kind();
+    let is_page = matches!(kind, ClientKind::ControlUi | ClientKind::WebchatUi);
+    check_origin(is_page || params.client.mode == ClientMode::Webchat, at, rules)?;
 
-    let control_ui = params.client.id.kind() == ClientKind::ControlUi;
+    let control_ui = kind == ClientKind::ControlUi;
     let bypass = control_ui && rules.ui.disable_device_auth;
     let proof = params.device.as_ref().filter(|_| !bypass);
     let proven = proof.map(|proof| device::verify(params, proof, role_text, at.nonce, at.now_ms));
@@ -166,11 +168,11 @@ fn mismatch(params: &ConnectParams) -> Refused {
     Refused { error: ErrorShape::invalid("protocol mismatch").with_details(details), close: 1002 }
 }
 
-fn check_origin(params: &ConnectParams, at: Circumstances<'_>, rules: &Rules) -> Result<(), Refused> {
+/// Whether a page, or whoever may be one, comes from where pages may come from (protocol notes §1.7). `is_page` says
+/// that the client is one for certain.
+pub fn check_origin(is_page: bool, at: Circumstances<'_>, rules: &Rules) -> Result<(), Refused> {
     let origin = header(at.headers, "origin");
-    let browser_client = matches!(params.client.id.kind(), ClientKind::ControlUi | ClientKind::WebchatUi)
-        || params.client.mode == ClientMode::Webchat;
-    let applies = browser_client || (origin.is_some() && !at.peer.forwarded);
+    let applies = is_page || (origin.is_some() && !at.peer.forwarded);
     if !applies || origin::allowed(&rules.ui, origin, header(at.headers, "host")) {
         return Ok(());
     }
@@ -234,8 +236,8 @@ fn credentials(
     let (Some((device, role, scopes)), Some(presented)) = (device, device_token.or(token)) else {
         return Err(refusal);
     };
-    let (browser, address) = (is_browser(at), account(at));
-    let mut limiter = limiters.of(browser);
+    let address = account(at);
+    let mut limiter = limiters.of(loopback_proves_nothing(at));
     if let Some(retry_after_ms) = limiter.locked(Credential::DeviceToken, address, at.now_ms) {
         return Err(Refusal::RateLimited { retry_after_ms });
     }
@@ -257,8 +259,8 @@ pub fn check_shared(
     if matches!(rules.policy, Policy::None | Policy::TrustedProxy(_)) {
         return rules.policy.check(presented, &at.peer, at.headers, &rules.proxies);
     }
-    let (browser, address) = (is_browser(at), account(at));
-    let mut limiter = limiters.of(browser);
+    let address = account(at);
+    let mut limiter = limiters.of(loopback_proves_nothing(at));
     if let Some(retry_after_ms) = limiter.locked(Credential::SharedSecret, address, at.now_ms) {
         return Err(Refusal::RateLimited { retry_after_ms });
     }
@@ -270,8 +272,9 @@ pub fn check_shared(
     checked
 }
 
-fn is_browser(at: Circumstances<'_>) -> bool {
-    header(at.headers, "origin").is_some()
+/// Whether a page opened the connection, or a proxy passed it on: then everybody comes from loopback.
+fn loopback_proves_nothing(at: Circumstances<'_>) -> bool {
+    header(at.headers, "origin").is_some() || (at.peer.forwarded && !at.peer.local)
 }
 
 /// The address failures are counted for.

@@ -54,11 +54,15 @@ impl Peer {
     }
 }
 
-/// The right-most hop that is no trusted proxy: what is left of it, anybody can write.
+/// The right-most hop that is no trusted proxy: what is left of it, anybody can write. Some proxies write theirs into
+/// a header line of its own, behind the client's. A hop that is no address hides who is behind it.
 fn client_behind(headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
-    if let Some(hops) = header(headers, "x-forwarded-for") {
-        let hops = hops.rsplit(',').map(|hop| name_in_host(hop.trim()).parse::<IpAddr>().ok());
-        return hops.flatten().find(|hop| !proxies.trust(*hop));
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    let hops = lines.flat_map(|line| line.to_str().unwrap_or("unreadable").rsplit(',')).map(str::trim);
+    let mut hops = hops.filter(|hop| !hop.is_empty()).peekable();
+    if hops.peek().is_some() {
+        let addresses = hops.map(|hop| name_in_host(hop).parse::<IpAddr>().ok());
+        return addresses.skip_while(|hop| hop.is_some_and(|hop| proxies.trust(hop))).next().flatten();
     }
     let real = header(headers, "x-real-ip").filter(|_| proxies.allow_real_ip)?;
     real.trim().parse().ok()
@@ -138,6 +142,12 @@ mod tests {
         assert_eq!(client("10.0.0.1", &[("x-real-ip", "203.0.113.9")], true), ip("203.0.113.9"));
         assert_eq!(client("10.0.0.1", &[], false), ip("10.0.0.1"));
         assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "garbage")], false), None);
+        // Whatever a client writes is left of what the proxy wrote, or in a line before it.
+        let spoofed = ("x-forwarded-for", "127.0.0.1");
+        let own_line = [spoofed, ("x-forwarded-for", "203.0.113.9, 10.0.0.2")];
+        assert_eq!(client("10.0.0.1", &own_line, false), ip("203.0.113.9"));
+        assert_eq!(client("10.0.0.1", &[spoofed, ("x-forwarded-for", "10.0.0.2")], false), ip("127.0.0.1"));
+        assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "127.0.0.1, unknown")], false), None);
     }
 
     #[test]

@@ -137,7 +137,10 @@ impl ProxyRules {
         if self.required_headers.iter().any(|name| header(headers, name).is_none()) {
             return Err(ProxyRefusal::MissingHeader);
         }
-        let user = header(headers, &self.user_header).map(str::trim).ok_or(ProxyRefusal::UserMissing)?;
+        // Said twice, one of them may be the client's own word.
+        let said_once = headers.get_all(&self.user_header).iter().count() == 1;
+        let user = header(headers, &self.user_header).map(str::trim).filter(|_| said_once);
+        let user = user.ok_or(ProxyRefusal::UserMissing)?;
         if self.allow_users.is_empty() || self.allow_users.iter().any(|allowed| allowed == user) {
             Ok(())
         } else {
@@ -194,7 +197,9 @@ mod tests {
         let policy = Policy::TrustedProxy(rules);
         let proxies =
             Proxies { trusted: vec!["10.0.0.0/8".to_owned().try_into().unwrap()], allow_real_ip: false };
-        let table: [(&str, &[(&str, &str)], Result<Method, ProxyRefusal>); 5] = [
+        let twice = [("x-user", "ada"), ("x-user", "eve"), ("x-verified", "yes")];
+        let table: [(&str, &[(&str, &str)], Result<Method, ProxyRefusal>); 6] = [
+            ("10.0.0.1", &twice, Err(ProxyRefusal::UserMissing)),
             ("10.0.0.1", &[("x-user", "ada"), ("x-verified", "yes")], Ok(Method::TrustedProxy)),
             ("10.0.0.1", &[("x-user", "ada")], Err(ProxyRefusal::MissingHeader)),
             ("10.0.0.1", &[("x-verified", "yes"), ("x-user", " ")], Err(ProxyRefusal::UserMissing)),

@@ -171,10 +171,15 @@ async fn greet(
         send(wire, &HelloError::protocol_mismatch()).await?;
         return Err(Ending::Close(1002, "protocol mismatch".to_owned()));
     }
+    let settings = state.settings.load_full();
+    if let Err(refused) = admission::check_origin(false, at, &settings.rules) {
+        tracing::info!(target: "ws", "refused {}: {}", seen_at(&at.peer), refused.error.message);
+        send(wire, &HelloError::new(refused.error.message.as_str())).await?;
+        return Err(Ending::Close(refused.close, refused.error.message));
+    }
     let token = hello.auth.as_ref().and_then(|auth| auth.token.0.as_ref());
     // The dialect has one secret, whichever kind the gateway asks for.
     let presented = Presented { token, password: token };
-    let settings = state.settings.load_full();
     if let Err(refusal) = admission::check_shared(presented, at, &settings.rules, &state.limiters) {
         tracing::info!(target: "ws", "refused {}: {}", seen_at(&at.peer), refusal.message(HintFor::Other));
         send(wire, &HelloError::new("unauthorized")).await?;
