@@ -11,6 +11,10 @@ mod support;
 
 mod cli_config;
 mod cli_global;
+mod gateway_auth;
+mod gateway_frames;
+mod gateway_hello;
+mod gateway_refusals;
 mod readme;
 mod tidy;
 mod units;

@@ -1,5 +1,10 @@
 //! What the tests stand on: a home directory of their own with the real binary in it.
 
+pub mod device;
+pub mod gateway;
+pub mod schema;
+pub mod ws;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
