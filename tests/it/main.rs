@@ -11,6 +11,8 @@ mod support;
 
 mod cli_config;
 mod cli_global;
+mod cli_operator;
+mod cli_run;
 mod gateway_auth;
 mod gateway_frames;
 mod gateway_hello;
