@@ -17,6 +17,9 @@ const MAX_ENTRIES: usize = 200;
 const MAX_GONE: usize = 32;
 /// Characters of a note that name an entry when nothing better does.
 const KEY_CHARS: usize = 64;
+/// Characters kept of each thing a note says, and things kept of each of its lists.
+const MAX_CHARS: usize = 2000;
+const MAX_ITEMS: usize = 32;
 
 /// The presence list.
 #[derive(Debug)]
@@ -30,8 +33,8 @@ struct Known {
     entry: PresenceEntry,
     /// The entry as JSON, made when it changes rather than at every `hello-ok`.
     json: Arc<RawValue>,
-    /// A connected client does not expire.
-    connected: bool,
+    /// Its connections: as long as there is one it does not expire. A browser has one for every tab.
+    connections: u32,
 }
 
 impl PresenceList {
@@ -57,14 +60,17 @@ impl PresenceList {
 
     /// A client has connected.
     pub fn connected(&self, key: &str, entry: PresenceEntry) {
-        self.put(key, entry, true);
+        self.put(key, entry, 1);
     }
 
-    /// A client has gone. Says whether the list changed.
+    /// A connection of a client has ended. Says whether the list changed.
     pub fn disconnected(&self, key: &str, now_ms: u64) -> bool {
         let mut entries = self.lock();
         let Some(known) = entries.get_mut(key) else { return false };
-        known.connected = false;
+        known.connections = known.connections.saturating_sub(1);
+        if known.connections > 0 {
+            return false;
+        }
         known.entry.reason = Some("disconnect".to_owned());
         known.entry.ts = now_ms;
         known.json = json(&known.entry);
@@ -75,10 +81,9 @@ impl PresenceList {
     /// A note says something of somebody. Says whether host, address, version, mode or reason are news.
     pub fn noted(&self, note: &Note, text: &str, now_ms: u64) -> bool {
         let (key, entry) = from_note(note, text, now_ms);
-        let before = self.lock().get(&key).map(|known| telling(&known.entry));
-        let news = before.is_none_or(|before| before != telling(&entry));
-        let connected = self.lock().get(&key).is_some_and(|known| known.connected);
-        self.put(&key, entry, connected);
+        let before = self.lock().get(&key).map(|known| known.entry.clone());
+        let news = before.is_none_or(|before| is_news(&before, &entry));
+        self.put(&key, entry, 0);
         news
     }
 
@@ -103,16 +108,17 @@ impl PresenceList {
         std::iter::once(own).chain(rest).collect()
     }
 
-    fn put(&self, key: &str, entry: PresenceEntry, connected: bool) {
+    fn put(&self, key: &str, entry: PresenceEntry, more: u32) {
         let json = json(&entry);
         let mut entries = self.lock();
+        let connections = entries.get(key).map_or(0, |known| known.connections) + more;
         if entries.len() >= MAX_ENTRIES && !entries.contains_key(key) {
-            let oldest = entries.iter().min_by_key(|(_, known)| (known.connected, known.entry.ts));
+            let oldest = entries.iter().min_by_key(|(_, known)| (known.connections > 0, known.entry.ts));
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                 entries.remove(&oldest);
             }
         }
-        entries.insert(key.to_owned(), Known { entry, json, connected });
+        entries.insert(key.to_owned(), Known { entry, json, connections });
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
@@ -122,12 +128,12 @@ impl PresenceList {
 }
 
 fn expire(entries: &mut HashMap<String, Known>, now_ms: u64) {
-    entries.retain(|_, known| known.connected || now_ms.saturating_sub(known.entry.ts) <= TTL_MS);
+    entries.retain(|_, known| known.connections > 0 || now_ms.saturating_sub(known.entry.ts) <= TTL_MS);
 }
 
 /// Keeps the number of clients that have gone within its bound.
 fn forget_oldest_gone(entries: &mut HashMap<String, Known>) {
-    let gone = |known: &Known| !known.connected && known.entry.reason.as_deref() == Some("disconnect");
+    let gone = |known: &Known| known.connections == 0 && known.entry.reason.as_deref() == Some("disconnect");
     if entries.values().filter(|known| gone(known)).count() > MAX_GONE {
         let oldest = entries.iter().filter(|(_, known)| gone(known)).min_by_key(|(_, known)| known.entry.ts);
         if let Some(key) = oldest.map(|(key, _)| key.clone()) {
@@ -141,10 +147,15 @@ fn json(entry: &PresenceEntry) -> Arc<RawValue> {
     serde_json::value::to_raw_value(entry).unwrap_or_default().into()
 }
 
-/// What makes an entry news (protocol notes §3.5).
-fn telling(entry: &PresenceEntry) -> [Option<String>; 5] {
-    let PresenceEntry { host, ip, version, mode, reason, .. } = entry.clone();
-    [host, ip, version, mode, reason]
+/// Whether an entry says something else than before. That a reason is only routine now is no news (protocol notes §3.5).
+fn is_news(before: &PresenceEntry, now: &PresenceEntry) -> bool {
+    let reason = now.reason.as_deref().unwrap_or_default().to_lowercase();
+    let routine = reason.starts_with("periodic") || reason == "heartbeat";
+    let place = |entry: &PresenceEntry| {
+        let PresenceEntry { host, ip, version, mode, .. } = entry.clone();
+        [host, ip, version, mode]
+    };
+    place(before) != place(now) || (!routine && before.reason != now.reason)
 }
 
 fn family() -> &'static str {
@@ -158,35 +169,40 @@ fn family() -> &'static str {
 /// The entry a note speaks of, and its key.
 fn from_note(note: &Note, text: &str, now_ms: u64) -> (String, PresenceEntry) {
     let told = NodeText::parse(text);
-    let pick = |own: &Option<String>, told: Option<&str>| own.clone().or_else(|| told.map(str::to_owned));
+    let kept = |text: &str| text.chars().take(MAX_CHARS).collect::<String>();
+    let own = |own: &Option<String>| own.as_deref().map(kept);
+    let pick = |own: &Option<String>, told: Option<&str>| own.as_deref().or(told).map(kept);
+    let list = |own: &Option<Vec<String>>| {
+        own.as_ref().map(|list| list.iter().take(MAX_ITEMS).map(|text| kept(text)).collect())
+    };
     let entry = PresenceEntry {
         host: pick(&note.host, told.host),
         ip: pick(&note.ip, told.ip),
         version: pick(&note.version, told.version),
-        platform: note.platform.clone(),
-        device_family: note.device_family.clone(),
-        model_identifier: note.model_identifier.clone(),
+        platform: own(&note.platform),
+        device_family: own(&note.device_family),
+        model_identifier: own(&note.model_identifier),
         mode: pick(&note.mode, told.mode),
         last_input_seconds: note
             .last_input_seconds
             .map(|seconds| seconds.max(0.0) as u64)
             .or(told.last_input),
         reason: pick(&note.reason, told.reason),
-        device_id: note.device_id.clone(),
-        roles: note.roles.clone(),
-        scopes: note.scopes.clone(),
-        instance_id: note.instance_id.clone(),
-        tags: note.tags.clone(),
-        text: Some(text.to_owned()),
+        device_id: own(&note.device_id),
+        roles: list(&note.roles),
+        scopes: list(&note.scopes),
+        instance_id: own(&note.instance_id),
+        tags: list(&note.tags),
+        text: Some(kept(text)),
         ts: now_ms,
     };
-    let named =
-        note.device_id.as_deref().or(note.instance_id.as_deref()).or(told.host).or(entry.ip.as_deref());
-    let key = named.map_or_else(|| text.chars().take(KEY_CHARS).collect(), str::to_owned);
+    let named = entry.device_id.as_deref().or(entry.instance_id.as_deref()).or(told.host);
+    let named = named.or(entry.ip.as_deref()).map(kept);
+    let key = named.unwrap_or_else(|| text.chars().take(KEY_CHARS).collect());
     (key.to_lowercase(), entry)
 }
 
-/// `Node: <host> (<ip>) · app <v> · last input <n>s ago · mode <m> · reason <r>`, any part of it.
+/// `Node: <host> (<ip>) · app <v> · last input <n>s ago · mode <m> · reason <r>`; of what follows the address, any part.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct NodeText<'a> {
     host: Option<&'a str>,
@@ -202,15 +218,9 @@ impl<'a> NodeText<'a> {
         let mut told = Self::default();
         let Some(rest) = text.strip_prefix("Node:") else { return told };
         let mut parts = rest.split('·').map(str::trim);
-        if let Some(head) = parts.next().filter(|head| !head.is_empty()) {
-            match head.split_once('(') {
-                Some((host, ip)) => {
-                    told.host = Some(host.trim());
-                    told.ip = Some(ip.trim_end_matches(')').trim());
-                }
-                None => told.host = Some(head),
-            }
-        }
+        let head = parts.next().and_then(|head| head.strip_suffix(')')?.split_once('('));
+        let Some((host, ip)) = head.map(|(host, ip)| (host.trim(), ip.trim())) else { return told };
+        (told.host, told.ip) = (Some(host), Some(ip));
         for part in parts {
             if let Some(version) = part.strip_prefix("app ") {
                 told.version = Some(version);
@@ -267,6 +277,36 @@ mod tests {
     }
 
     #[test]
+    fn a_client_is_there_until_its_last_connection_ends() {
+        let list = PresenceList::new("1");
+        list.connected("a", entry("a", 10));
+        list.connected("a", entry("a", 11));
+        let note = Note { instance_id: Some("a".to_owned()), ..Note::default() };
+        list.noted(&note, "busy", 12);
+        assert!(!list.disconnected("a", 13));
+        assert_eq!(list.list(13 + TTL_MS).len(), 2);
+        assert!(list.disconnected("a", 14));
+        assert_eq!(list.list(15 + TTL_MS).len(), 1);
+    }
+
+    #[test]
+    fn of_a_note_only_so_much_is_kept() {
+        let list = PresenceList::new("1");
+        let long = "x".repeat(MAX_CHARS + 1);
+        let note = Note {
+            host: Some(long.clone()),
+            tags: Some(vec![long.clone(); MAX_ITEMS + 1]),
+            instance_id: Some(long.clone()),
+            ..Note::default()
+        };
+        list.noted(&note, &long, 1);
+        let kept = list.list(2).pop().unwrap();
+        assert_eq!(kept.host.unwrap().len(), MAX_CHARS);
+        assert_eq!(kept.text.unwrap().len(), MAX_CHARS);
+        assert_eq!(kept.tags.unwrap(), vec!["x".repeat(MAX_CHARS); MAX_ITEMS]);
+    }
+
+    #[test]
     fn of_those_who_left_only_the_latest_are_remembered() {
         let list = PresenceList::new("1");
         for number in 0..MAX_GONE as u64 + 5 {
@@ -305,8 +345,10 @@ mod tests {
             reason: Some("launch"),
         };
         assert_eq!(told, expected);
-        assert_eq!(NodeText::parse("Node: bench ping").host, Some("bench ping"));
-        assert_eq!(NodeText::parse("hello"), NodeText::default());
+        // Capture `226-direct-nodevice-gatewayclient-backend`: a text of another form tells nothing.
+        for text in ["Node: bench ping", "Node: mac · mode ui", "hello", "Node:"] {
+            assert_eq!(NodeText::parse(text), NodeText::default(), "{text}");
+        }
 
         let list = PresenceList::new("1");
         assert!(list.noted(&Note::default(), text, 1));
@@ -314,5 +356,9 @@ mod tests {
         let moved = Note { ip: Some("192.0.2.6".to_owned()), ..Note::default() };
         assert!(list.noted(&moved, text, 3));
         assert_eq!(hosts(&list.list(3)), ["mac"]);
+        let routine = text.replace("launch", "Periodic check");
+        assert!(!list.noted(&moved, &routine, 4));
+        assert!(list.noted(&Note::default(), &routine, 5), "another address is news whatever the reason");
+        assert!(list.noted(&Note::default(), text, 6));
     }
 }

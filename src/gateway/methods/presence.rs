@@ -20,12 +20,8 @@ impl Now for SystemEvent {
         let text = text.ok_or_else(|| ErrorShape::invalid("text required"))?.to_owned();
         let state = call.state;
         let news = state.presence.noted(&note, &text, clock::unix_ms());
-        let routine = note.reason.as_deref().is_some_and(|reason| {
-            let reason = reason.to_lowercase();
-            reason.starts_with("periodic") || reason == "heartbeat"
-        });
         // What a node says of itself is queued only when it is news (protocol notes §3.5).
-        if !text.starts_with("Node:") || (news && !routine) {
+        if !text.starts_with("Node:") || news {
             state.notes.push(&text);
         }
         state.bus.presence_changed();
