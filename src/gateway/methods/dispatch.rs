@@ -32,45 +32,38 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Serves one request. `reply` writes a frame and says how much of it has to wait. Returns how to close the
-/// connection, if it must be.
+/// Answers in a row that a role may not call what it called end the connection, the last of them answered too.
+const REPEATED: Close = Close { code: 1008, reason: "repeated unauthorized calls", flush: true };
+
+/// Serves one request. `reply` writes a frame and says how much of it has to wait.
 pub(in crate::gateway) fn serve(
     text: &str,
     client: &mut Client,
     state: &Arc<State>,
     mut reply: impl FnMut(&[u8]) -> io::Result<usize>,
-) -> Option<Close> {
+) {
     let mut buffer = BUFFER.take();
     buffer.clear();
-    let answered = answer(text, client, state, &mut buffer);
-    let close = match answered {
-        Ok(Some(start)) => {
-            match reply(&buffer[start..]) {
-                Ok(0) => {}
-                Ok(waiting) => client.outbox().held(waiting),
-                // The next write meets the same error and ends the connection.
-                Err(error) => tracing::debug!(target: "ws", "{}: {error}", client.caller().conn_id),
-            }
-            None
+    if let Some(start) = answer(text, client, state, &mut buffer) {
+        match reply(&buffer[start..]) {
+            Ok(0) => {}
+            Ok(waiting) => client.outbox().held(waiting),
+            // The next write meets the same error and ends the connection.
+            Err(error) => tracing::debug!(target: "ws", "{}: {error}", client.caller().conn_id),
         }
-        Ok(None) => None,
-        Err(close) => Some(close),
-    };
+    }
+    if client.refused_in_a_row > MAX_REFUSED_IN_A_ROW {
+        client.outbox().close(REPEATED);
+    }
     if buffer.capacity() <= KEPT_BUFFER {
         BUFFER.replace(buffer);
     }
-    close
 }
 
 /// Puts the answer into the buffer and says where it begins; `None` when it comes later, or never.
-fn answer(
-    text: &str,
-    client: &mut Client,
-    state: &Arc<State>,
-    buffer: &mut Vec<u8>,
-) -> Result<Option<usize>, Close> {
+fn answer(text: &str, client: &mut Client, state: &Arc<State>, buffer: &mut Vec<u8>) -> Option<usize> {
     let Some(request) = RequestRef::parse(text) else {
-        return Ok(answer_non_request(text, buffer));
+        return answer_non_request(text, buffer);
     };
     let caller = client.caller();
     let begun = tracing::enabled!(target: "ws", tracing::Level::DEBUG).then(Instant::now);
@@ -96,16 +89,10 @@ fn answer(
     }
     let refused = matches!(&done, Err(error) if error.message.starts_with("unauthorized role:"));
     client.refused_in_a_row = if refused { client.refused_in_a_row + 1 } else { 0 };
-    if client.refused_in_a_row > MAX_REFUSED_IN_A_ROW {
-        return Err(Close { code: 1008, reason: "repeated unauthorized calls", flush: true });
-    }
-    match done {
-        Ok(start) => Ok(start),
-        Err(error) => {
-            buffer.clear();
-            Ok(refuse_in(&request.id, &error, buffer))
-        }
-    }
+    done.unwrap_or_else(|error| {
+        buffer.clear();
+        refuse_in(&request.id, &error, buffer)
+    })
 }
 
 /// Carries out what takes its time, and queues its answer.

@@ -89,9 +89,7 @@ async fn converse(wire: &mut Wire, mut client: Client, state: &Arc<State>) -> En
     let ending = loop {
         match next(wire, &client).await {
             Next::Received(Received::Text(text)) => {
-                if let Some(close) = dispatch::serve(&text, &mut client, state, wire_reply(wire)) {
-                    break close.into();
-                }
+                dispatch::serve(&text, &mut client, state, wire_reply(wire));
             }
             Next::Received(Received::NotText) => {
                 tracing::debug!(target: "ws", "{}: ignored a message that is no text", client.conn_id());
