@@ -170,6 +170,14 @@ impl TestGateway {
     pub fn ended(self) -> Ended {
         self.process.ended()
     }
+
+    /// Ends it and starts it again in the same home.
+    pub fn restart(self) -> Self {
+        let Self { process, setup, .. } = self;
+        process.signal(Signal::TERM);
+        assert_eq!(process.ended().ran.code, 0);
+        setup.start()
+    }
 }
 
 fn config_path(home: &Path, brand: &str) -> PathBuf {
