@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::Ran;
 use crate::support::device::Device;
 use crate::support::gateway::{Process, Setup, TOKEN, TestGateway};
+use crate::support::ws::{Ws, connect};
 
 fn answer(ran: &Ran) -> Value {
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -27,7 +28,8 @@ fn every_read_command_answers_in_json_with_the_version_of_its_schema() {
     ];
     for (args, key) in table {
         let ran = gateway.run(args);
-        let answer: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {ran:?}"));
+        let answer: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {ran:?}"));
         assert_eq!(answer["schema"], 1, "{args:?}: {answer:#}");
         assert!(!answer[key].is_null(), "{args:?}: {answer:#}");
     }
@@ -45,14 +47,26 @@ fn a_running_gateway_is_healthy_to_the_eye() {
     let health = gateway.run(&["health"]);
     assert!(health.stdout.contains("\nWebChat: linked\n"), "{health:?}");
     let channels = gateway.run(&["channels", "status", "--probe"]);
-    assert!(channels.stdout.contains("- WebChat default: enabled, configured, linked, running, works"), "{channels:?}");
-    assert!(gateway.run(&["status"]).stdout.starts_with(&format!("Gateway: ws://127.0.0.1:{}", gateway.port)));
+    assert!(
+        channels.stdout.contains("- WebChat default: enabled, configured, linked, running, works"),
+        "{channels:?}"
+    );
+    assert!(
+        gateway.run(&["status"]).stdout.starts_with(&format!("Gateway: ws://127.0.0.1:{}", gateway.port))
+    );
 }
 
 #[test]
 fn a_method_is_called_with_parameters_and_its_refusals_are_told() {
     let gateway = TestGateway::start();
-    let called = answer(&gateway.run(&["gateway", "call", "system-event", "--json", "--params", "{\"text\":\"hello\"}"]));
+    let called = answer(&gateway.run(&[
+        "gateway",
+        "call",
+        "system-event",
+        "--json",
+        "--params",
+        "{\"text\":\"hello\"}",
+    ]));
     assert_eq!(called["ok"], true);
     let table: [(&[&str], i32, &str); 5] = [
         (&["nope"], 1, "Gateway call failed: unknown method: nope"),
@@ -86,7 +100,7 @@ fn logs_are_read_with_and_without_a_gateway() {
     let follow = ["logs", "--follow", "--json", "--source", "file", "--interval", "20"];
     let followed = Process::spawn(gateway.command(&follow));
     followed.line("\"message\":\"ready\"");
-    let setup = gateway.stop_keeping_home();
+    let setup = gateway.stop_and_keep();
     followed.line("received SIGTERM; shutting down");
     drop(followed);
 
@@ -127,17 +141,46 @@ fn the_dashboard_link_signs_in_and_nothing_else_shows_the_token() {
 fn devices_are_listed_approved_and_revoked() {
     let gateway = TestGateway::start();
     assert_eq!(gateway.run(&["devices", "list"]).stdout, "Pending (0)\nPaired (0)\n");
-    let _ = Device::new();
-    let none = gateway.run(&["devices", "approve", "nobody"]);
-    assert_eq!(none.code, 1, "{none:?}");
-    assert!(none.stderr.contains("unknown requestId"), "{none:?}");
+    let device = Device::new(1);
+    let ask = || {
+        let mut params = connect(3, &["operator.read"]);
+        params["auth"] = json!({ "token": TOKEN });
+        let mut ws = Ws::open_with(gateway.port, &[("X-Forwarded-For", "203.0.113.9")]);
+        let answer = ws.connect_device(params, &device);
+        (ws, answer)
+    };
+    let request = ask().1["error"]["details"]["requestId"].as_str().unwrap().to_owned();
+    let listed = answer(&gateway.run(&["devices", "list", "--json"]));
+    assert_eq!(listed["pending"][0]["requestId"], request[..]);
+    assert_eq!(gateway.run(&["devices", "approve", "nobody"]).code, 1);
+    let approved = gateway.run(&["devices", "approve", &request]);
+    assert_eq!(approved.code, 0, "{approved:?}");
+    let (mut ws, entered) = ask();
+    assert_eq!(entered["ok"], true, "{entered}");
+    let id = device.id();
+    let listed = gateway.run(&["devices", "list"]);
+    assert!(listed.stdout.contains("Paired (1)") && listed.stdout.contains(&id), "{listed:?}");
+    let token = entered["payload"]["auth"]["deviceToken"].as_str().unwrap();
+    assert!(!listed.stdout.contains(token), "{listed:?}");
+    let revoked = gateway.run(&["devices", "revoke", &id]);
+    assert_eq!(revoked.code, 0, "{revoked:?}");
+    assert_eq!(ws.end().0, 1008, "whoever is connected with it is put out");
+    let second = Device::new(2);
+    let mut params = connect(3, &["operator.read"]);
+    params["auth"] = json!({ "token": TOKEN });
+    let mut stranger = Ws::open_with(gateway.port, &[("X-Forwarded-For", "203.0.113.9")]);
+    let request = stranger.connect_device(params, &second)["error"]["details"]["requestId"].clone();
+    assert_eq!(gateway.run(&["devices", "reject", request.as_str().unwrap()]).code, 0);
+    assert_eq!(answer(&gateway.run(&["devices", "list", "--json"]))["pending"], json!([]));
 }
 
 /// Protocol notes §8.11.
 #[test]
 fn without_a_gateway_each_command_says_how_to_start_one() {
     let setup = Setup::with(json!({ "gateway": { "port": 1 } }));
-    for args in [&["health"][..], &["gateway", "call", "health"], &["devices", "list"], &["gateway", "health"]] {
+    for args in
+        [&["health"][..], &["gateway", "call", "health"], &["devices", "list"], &["gateway", "health"]]
+    {
         let ran = Ran::of(setup.command(args));
         assert_eq!(ran.code, 3, "{args:?}: {ran:?}");
         assert!(ran.stderr.contains("no gateway answers at ws://127.0.0.1:1"), "{args:?}: {ran:?}");

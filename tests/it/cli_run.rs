@@ -33,7 +33,10 @@ fn a_first_run_writes_a_minimal_configuration_and_says_where() {
     gateway.line("[gateway] ready");
     let path = setup.home().join(".idlehands/idlehands.json");
     let said = gateway.all_output();
-    assert!(said.contains(&format!("First run: wrote {} (mode local, a new token).", path.display())), "{said}");
+    assert!(
+        said.contains(&format!("First run: wrote {} (mode local, a new token).", path.display())),
+        "{said}"
+    );
     assert!(said.contains(&format!("Dashboard URL: http://127.0.0.1:{port}/")), "{said}");
 
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));

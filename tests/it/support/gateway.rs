@@ -139,6 +139,11 @@ impl TestGateway {
         self.home().join(format!(".{}", self.setup.brand)).join(inside)
     }
 
+    /// A command line of the same instance, not yet started.
+    pub fn command(&self, args: &[&str]) -> Command {
+        self.setup.command(args)
+    }
+
     /// A command line of the same instance, run to its end.
     pub fn run(&self, args: &[&str]) -> Ran {
         Ran::of(self.setup.command(args))
