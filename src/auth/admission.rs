@@ -12,7 +12,7 @@ use serde_json::json;
 use super::device::{self, Device};
 use super::limit::{Credential, Limiter, Limits};
 use super::origin::{self, UiRules};
-use super::pairing::{Asking, Pairing};
+use super::pairing::{Asking, MAX_SCOPE_CHARS, MAX_SCOPES, MAX_TEXT_CHARS, Pairing};
 use super::peer::{Peer, Proxies, header};
 use super::policy::{Method, Policy, Presented};
 use super::reason::{HintFor, Refusal};
@@ -123,6 +123,7 @@ pub fn admit(
     limiters: &Limiters,
     pairing: &Pairing,
 ) -> Result<Admitted, Refused> {
+    check_sizes(params)?;
     let protocol = negotiate(params.min_protocol, params.max_protocol).ok_or_else(|| mismatch(params))?;
     let role_text = params.role.as_deref().unwrap_or("operator");
     let role = Role::parse(role_text).ok_or_else(|| Refused::policy(ErrorShape::invalid("invalid role")))?;
@@ -155,6 +156,18 @@ pub fn admit(
     let vouched = method == Method::TrustedProxy && control_ui && role == Role::Operator;
     let device = device.filter(|_| !vouched).map(|device| asking(params, at.peer, device, role, &scopes));
     Ok(Admitted { protocol, role, scopes, method, device })
+}
+
+/// What a device asks is kept until somebody decides on it, so it must not be large.
+fn check_sizes(params: &ConnectParams) -> Result<(), Refused> {
+    let scopes = params.scopes.as_deref().unwrap_or_default();
+    let long = scopes.iter().position(|scope| scope.chars().count() > MAX_SCOPE_CHARS);
+    let issue = match long {
+        _ if scopes.len() > MAX_SCOPES => format!("at /scopes: must NOT have more than {MAX_SCOPES} items"),
+        Some(index) => format!("at /scopes/{index}: must NOT have more than {MAX_SCOPE_CHARS} characters"),
+        None => return Ok(()),
+    };
+    Err(Refused::policy(ErrorShape::invalid(format!("invalid connect params: {issue}"))))
 }
 
 fn mismatch(params: &ConnectParams) -> Refused {
@@ -284,13 +297,14 @@ fn account(at: Circumstances<'_>) -> IpAddr {
 
 fn asking(params: &ConnectParams, peer: Peer, device: &Device, role: Role, scopes: &[String]) -> Asking {
     let client = &params.client;
+    let kept = |text: &str| text.chars().take(MAX_TEXT_CHARS).collect::<String>();
     Asking {
         device: device.clone(),
         role: role.as_str().to_owned(),
         scopes: scopes.to_vec(),
-        display_name: client.display_name.as_deref().map(str::to_owned),
-        platform: client.platform.to_string(),
-        device_family: client.device_family.as_deref().map(str::to_owned),
+        display_name: client.display_name.as_deref().map(kept),
+        platform: kept(&client.platform),
+        device_family: client.device_family.as_deref().map(kept),
         client_id: client.id.as_str().to_owned(),
         client_mode: client.mode.as_str().to_owned(),
         remote_ip: if peer.local { None } else { peer.client.map(|ip| ip.to_string()) },

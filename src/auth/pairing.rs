@@ -16,8 +16,15 @@ use crate::secret::Secret;
 
 /// How long a request waits for a decision, milliseconds.
 pub const PENDING_TTL_MS: u64 = 300_000;
-/// Requests that wait at once; the oldest makes room.
-const MAX_PENDING: usize = 256;
+/// Requests that wait at once; the oldest makes room. A request is at most some 40 KB, so that they are together far
+/// smaller than the largest file that is read back.
+const MAX_PENDING: usize = 64;
+/// Scopes a device asks for at most.
+pub const MAX_SCOPES: usize = 64;
+/// Characters of a scope at most.
+pub const MAX_SCOPE_CHARS: usize = 128;
+/// Characters kept of what a device says of itself.
+pub const MAX_TEXT_CHARS: usize = 256;
 
 /// Every device that is paired or asks to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -193,12 +200,23 @@ impl Pairing {
         }
     }
 
-    /// Stores a request; one per device, a later one replaces what it asks. Says whether it is new.
+    /// Stores a request; one per device, what a later one asks for the same role is added. Says whether operators have
+    /// something new to look at, so that they never approve what they were not told.
     pub fn request(&mut self, asking: &Asking, request_id: String, now_ms: u64) -> (PairRequest, bool) {
         self.expire(now_ms);
         let earlier = self.pending.values().find(|request| request.device_id == asking.device.id);
-        let (request_id, created) =
-            earlier.map_or((request_id, true), |earlier| (earlier.request_id.clone(), false));
+        let same_role = earlier.filter(|earlier| earlier.role == asking.role);
+        let scopes = match same_role {
+            Some(earlier) if covers(&earlier.scopes, &asking.scopes) => earlier.scopes.clone(),
+            Some(earlier) if earlier.scopes.len() + asking.scopes.len() <= MAX_SCOPES => {
+                let mut both = earlier.scopes.clone();
+                add(&mut both, asking.scopes.iter().cloned());
+                both
+            }
+            _ => asking.scopes.clone(),
+        };
+        let news = same_role.is_none_or(|earlier| earlier.scopes != scopes);
+        let request_id = earlier.map_or(request_id, |earlier| earlier.request_id.clone());
         let request = PairRequest {
             request_id: request_id.clone(),
             device_id: asking.device.id.clone(),
@@ -209,7 +227,7 @@ impl Pairing {
             client_id: Some(asking.client_id.clone()),
             client_mode: Some(asking.client_mode.clone()),
             role: asking.role.clone(),
-            scopes: asking.scopes.clone(),
+            scopes,
             remote_ip: asking.remote_ip.clone(),
             is_repair: self.paired.contains_key(&asking.device.id).then_some(true),
             ts: now_ms,
@@ -224,7 +242,7 @@ impl Pairing {
             self.pending.remove(&oldest);
         }
         self.pending.insert(request_id, request.clone());
-        (request, created)
+        (request, news)
     }
 
     /// Approves a request: the device is paired for what it asked beside what it had.
@@ -441,13 +459,33 @@ mod tests {
     #[test]
     fn a_second_approval_adds_to_the_first() {
         let mut pairing = paired(&["operator.read"]);
-        let (request, created) = pairing.request(&asking(&["operator.pairing"]), "r2".to_owned(), 10);
-        assert!(created && request.is_repair == Some(true));
-        let (again, created) = pairing.request(&asking(&["operator.pairing"]), "r3".to_owned(), 11);
-        assert!(!created && again.request_id == "r2");
+        let (request, news) = pairing.request(&asking(&["operator.pairing"]), "r2".to_owned(), 10);
+        assert!(news && request.is_repair == Some(true));
+        let (again, news) = pairing.request(&asking(&["operator.pairing"]), "r3".to_owned(), 11);
+        assert!(!news && again.request_id == "r2");
         let device = pairing.approve("r2", 12).unwrap();
         assert_eq!(device.scopes, ["operator.pairing", "operator.read"]);
         assert_eq!(pairing.approve("r2", 13), Err(PairingError::UnknownRequest));
+    }
+
+    #[test]
+    fn a_request_grows_by_what_is_asked_later_and_that_is_news() {
+        let mut pairing = Pairing::default();
+        let mut ask = |asking: &Asking| {
+            let (request, news) = pairing.request(asking, "r".to_owned(), 0);
+            (request.scopes.join(" "), news)
+        };
+        assert_eq!(ask(&asking(&["operator.write"])), ("operator.write".to_owned(), true));
+        assert_eq!(ask(&asking(&["operator.read"])), ("operator.write".to_owned(), false), "it is covered");
+        let both = "operator.pairing operator.write".to_owned();
+        assert_eq!(ask(&asking(&["operator.pairing"])), (both.clone(), true));
+        assert_eq!(ask(&asking(&[])), (both, false));
+        // Never beyond the bound, and never for another role.
+        let many: Vec<String> = (0..MAX_SCOPES).map(|number| format!("s{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(ask(&asking(&many)), (many.join(" "), true));
+        let node = Asking { role: "node".to_owned(), ..asking(&["x"]) };
+        assert_eq!(ask(&node), ("x".to_owned(), true));
     }
 
     #[test]

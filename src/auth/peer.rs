@@ -61,8 +61,8 @@ fn client_behind(headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
     let hops = lines.flat_map(|line| line.to_str().unwrap_or("unreadable").rsplit(',')).map(str::trim);
     let mut hops = hops.filter(|hop| !hop.is_empty()).peekable();
     if hops.peek().is_some() {
-        let addresses = hops.map(|hop| name_in_host(hop).parse::<IpAddr>().ok());
-        return addresses.skip_while(|hop| hop.is_some_and(|hop| proxies.trust(hop))).next().flatten();
+        let mut addresses = hops.map(|hop| name_in_host(hop).parse::<IpAddr>().ok());
+        return addresses.find(|hop| !hop.is_some_and(|hop| proxies.trust(hop))).flatten();
     }
     let real = header(headers, "x-real-ip").filter(|_| proxies.allow_real_ip)?;
     real.trim().parse().ok()

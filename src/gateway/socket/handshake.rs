@@ -261,8 +261,8 @@ async fn request_pairing(state: &Arc<State>, asking: &Asking, reason: &str, now_
         .change(&state.tasks, |pairing| Ok::<_, PairingError>(pairing.request(asking, id, now_ms)))
         .await;
     match changed {
-        Ok((request, created)) => {
-            if created {
+        Ok((request, news)) => {
+            if news {
                 publish::<DevicePairRequested>(state, &request);
             }
             let details =
