@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -28,6 +29,8 @@ use crate::protocol::frame::HANDSHAKE_TIMEOUT_MS;
 
 /// How long a client may take to send the headers of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_millis(HANDSHAKE_TIMEOUT_MS);
+/// How long a request that is not finished when the gateway stops has to be.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Bytes of headers at most.
 const HEADER_LIMIT: usize = 32 * 1024;
 
@@ -82,16 +85,19 @@ async fn speak_http(stream: TcpStream, from: SocketAddr, state: &State, router: 
         .max_buf_size(HEADER_LIMIT)
         .serve_connection(TokioIo::new(stream), door);
     let mut stop = pin!(state.tasks.stop_token().cancelled());
-    let mut stopping = false;
+    let mut patience = None;
     let ended = std::future::poll_fn(|cx| {
-        if !stopping && stop.as_mut().poll(cx).is_ready() {
-            stopping = true;
+        if patience.is_none() && stop.as_mut().poll(cx).is_ready() {
+            patience = Some(Box::pin(tokio::time::sleep(LAST_WORDS)));
             Pin::new(&mut connection).graceful_shutdown();
         }
-        connection.poll_without_shutdown(cx)
+        match (connection.poll_without_shutdown(cx), &mut patience) {
+            (Poll::Pending, Some(patience)) => patience.as_mut().poll(cx).map(|()| None),
+            (polled, _) => polled.map(Some),
+        }
     })
     .await;
-    if let Err(error) = ended {
+    if let Err(error) = ended? {
         tracing::debug!(target: "http", "connection of {from}: {error}");
         return None;
     }
@@ -115,10 +121,11 @@ impl hyper::service::Service<Request<Incoming>> for Door {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         if upgrade::is_wanted(&request) {
             let response = upgrade::switch_protocols(&request);
-            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                // It is set once: a connection that was upgraded has no further request.
-                let _ = self.wanted.set(std::mem::take(request.headers_mut()));
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                return Box::pin(std::future::ready(Ok(harden(response))));
             }
+            // It is set once: a connection that was upgraded has no further request.
+            let _ = self.wanted.set(std::mem::take(request.headers_mut()));
             return Box::pin(std::future::ready(Ok(response)));
         }
         request.extensions_mut().insert(self.from);
