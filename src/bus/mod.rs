@@ -31,6 +31,8 @@ struct Members {
     last_seq: u64,
     last_key: u64,
     by_key: HashMap<u64, Member>,
+    /// How everybody was asked to close, once that was.
+    closing: Option<Close>,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,9 @@ impl Bus {
     /// Adds a client, which from now on receives what its audience allows.
     pub fn join(self: &Arc<Self>, outbox: Arc<Outbox>, may_pair: bool) -> Membership {
         let mut members = self.lock();
+        if let Some(close) = members.closing {
+            outbox.close(close);
+        }
         members.last_key += 1;
         let key = members.last_key;
         members.by_key.insert(key, Member { outbox, may_pair });
@@ -87,9 +92,11 @@ impl Bus {
         Ok(bytes)
     }
 
-    /// Asks every client's connection to close.
+    /// Asks every client's connection to close, also those that join later.
     pub fn close_all(&self, close: Close) {
-        for member in self.lock().by_key.values() {
+        let mut members = self.lock();
+        members.closing = Some(close);
+        for member in members.by_key.values() {
             member.outbox.close(close);
         }
     }
@@ -168,6 +175,16 @@ mod tests {
         assert_eq!(received(&a), [tick, presence.clone(), health]);
         assert_eq!(received(&b), [presence]);
         assert_eq!(bus.len(), 1);
+    }
+
+    #[test]
+    fn whoever_joins_after_everybody_was_closed_is_closed_too() {
+        let bus = Bus::new();
+        let close = Close { code: 1012, reason: "service restart", flush: true };
+        bus.close_all(close);
+        let late = Outbox::new(1 << 20);
+        let _late = bus.join(Arc::clone(&late), false);
+        assert_eq!(late.take(&mut std::collections::VecDeque::new(), 1), Some(close));
     }
 
     #[test]

@@ -75,11 +75,11 @@ impl Outbox {
         self.waker.wake();
     }
 
-    /// Asks the connection to close. The first wish counts.
+    /// Asks the connection to close. The first wish counts, until one comes that cannot wait for what is queued.
     pub fn close(&self, close: Close) {
         {
             let mut queue = self.lock();
-            if queue.close.is_some() {
+            if queue.close.is_some_and(|earlier| close.flush || !earlier.flush) {
                 return;
             }
             if !close.flush {
@@ -169,6 +169,20 @@ mod tests {
         outbox.written(frame().len());
         outbox.push(frame(), Urgency::MustArrive);
         assert_eq!(outbox.drain().len(), 1);
+    }
+
+    #[test]
+    fn a_wish_to_close_that_cannot_wait_overtakes_one_that_can() {
+        let outbox = Outbox::new(1 << 20);
+        outbox.push(frame(), Urgency::MustArrive);
+        let patient = Close { code: 1012, reason: "service restart", flush: true };
+        let now = Close { flush: false, ..patient };
+        outbox.close(patient);
+        assert_eq!(outbox.closing(), None);
+        outbox.close(now);
+        outbox.close(patient);
+        assert_eq!(outbox.closing(), Some(now));
+        assert_eq!(outbox.drain().len(), 0);
     }
 
     #[test]

@@ -15,8 +15,10 @@ use crate::protocol::event::{Shutdown, ShutdownNotice};
 
 /// When clients are told to expect a restarted gateway back, milliseconds (protocol notes §4.2).
 const RESTART_EXPECTED_MS: u64 = 1500;
-/// How long closed connections have to end.
-const CLOSING: Duration = Duration::from_secs(3);
+/// How long clients have to take what is queued for them.
+const CLOSING: Duration = Duration::from_secs(1);
+/// How long what is left has to end after that.
+const LEAVING: Duration = Duration::from_millis(500);
 /// The service manager is asked for more time in steps of this.
 const EXTENSION: Duration = Duration::from_secs(15);
 
@@ -48,9 +50,14 @@ pub async fn stop(
     drain(state, notify, signals).await;
     state.bus.close_all(SERVICE_RESTART);
     state.tasks.stop();
-    let left = state.tasks.join(CLOSING).await;
+    if state.tasks.join(CLOSING).await == 0 {
+        return;
+    }
+    // Clients that do not read cannot be told.
+    state.bus.close_all(Close { flush: false, ..SERVICE_RESTART });
+    let left = state.tasks.join(LEAVING).await;
     if left > 0 {
-        tracing::warn!(target: "gateway", "{left} tasks did not end within {} s", CLOSING.as_secs());
+        tracing::warn!(target: "gateway", "{left} tasks did not end in time");
     }
 }
 
