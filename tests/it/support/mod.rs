@@ -2,6 +2,7 @@
 
 pub mod device;
 pub mod gateway;
+pub mod http;
 pub mod schema;
 pub mod ws;
 
