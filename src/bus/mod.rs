@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::protocol::event::{Audience, Event};
 use crate::protocol::frame::{EventOut, StateVersion};
+use crate::protocol::scope::Role;
 pub use frame::Frame;
 pub use outbox::{Close, Outbox, Urgency};
 
@@ -39,6 +40,16 @@ struct Members {
 struct Member {
     outbox: Arc<Outbox>,
     may_pair: bool,
+    device: Option<Device>,
+}
+
+/// The device that a client is, and what it is there for.
+#[derive(Debug)]
+pub struct Device {
+    /// The fingerprint of its key.
+    pub id: Box<str>,
+    /// Its role on this connection.
+    pub role: Role,
 }
 
 /// A client's place on the bus; it leaves when this is dropped.
@@ -55,14 +66,14 @@ impl Bus {
     }
 
     /// Adds a client, which from now on receives what its audience allows.
-    pub fn join(self: &Arc<Self>, outbox: Arc<Outbox>, may_pair: bool) -> Membership {
+    pub fn join(self: &Arc<Self>, outbox: Arc<Outbox>, may_pair: bool, device: Option<Device>) -> Membership {
         let mut members = self.lock();
         if let Some(close) = members.closing {
             outbox.close(close);
         }
         members.last_key += 1;
         let key = members.last_key;
-        members.by_key.insert(key, Member { outbox, may_pair });
+        members.by_key.insert(key, Member { outbox, may_pair, device });
         Membership { bus: Arc::clone(self), key }
     }
 
@@ -98,6 +109,16 @@ impl Bus {
         members.closing = Some(close);
         for member in members.by_key.values() {
             member.outbox.close(close);
+        }
+    }
+
+    /// Asks the connections of a device to close: those in one role, or all of them.
+    pub fn close_device(&self, id: &str, role: Option<Role>, close: Close) {
+        for member in self.lock().by_key.values() {
+            let meant = |device: &Device| *device.id == *id && role.is_none_or(|role| role == device.role);
+            if member.device.as_ref().is_some_and(meant) {
+                member.outbox.close(close);
+            }
         }
     }
 
@@ -158,9 +179,9 @@ mod tests {
         let bus = Bus::new();
         bus.publish::<Tick>(&json!({ "ts": 0 })).unwrap();
         let (a, b) = (Outbox::new(1 << 20), Outbox::new(1 << 20));
-        let _a = bus.join(Arc::clone(&a), false);
+        let _a = bus.join(Arc::clone(&a), false, None);
         bus.publish::<Tick>(&json!({ "ts": 1 })).unwrap();
-        let b_joined = bus.join(Arc::clone(&b), false);
+        let b_joined = bus.join(Arc::clone(&b), false, None);
         bus.presence_changed();
         bus.publish::<Presence>(&json!({ "presence": [] })).unwrap();
         drop(b_joined);
@@ -183,7 +204,7 @@ mod tests {
         let close = Close { code: 1012, reason: "service restart", flush: true };
         bus.close_all(close);
         let late = Outbox::new(1 << 20);
-        let _late = bus.join(Arc::clone(&late), false);
+        let _late = bus.join(Arc::clone(&late), false, None);
         assert_eq!(late.take(&mut std::collections::VecDeque::new(), 1), Some(close));
     }
 
@@ -191,7 +212,8 @@ mod tests {
     fn an_event_for_some_leaves_a_gap_for_the_others() {
         let bus = Bus::new();
         let (pairing, common) = (Outbox::new(1 << 20), Outbox::new(1 << 20));
-        let _members = (bus.join(Arc::clone(&pairing), true), bus.join(Arc::clone(&common), false));
+        let _members =
+            (bus.join(Arc::clone(&pairing), true, None), bus.join(Arc::clone(&common), false, None));
         bus.publish::<DevicePairRequested>(&json!({})).unwrap();
         bus.publish::<Tick>(&json!({ "ts": 1 })).unwrap();
         let numbers =

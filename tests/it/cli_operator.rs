@@ -68,11 +68,12 @@ fn a_method_is_called_with_parameters_and_its_refusals_are_told() {
         "{\"text\":\"hello\"}",
     ]));
     assert_eq!(called["ok"], true);
-    let table: [(&[&str], i32, &str); 5] = [
+    let table: [(&[&str], i32, &str); 6] = [
         (&["nope"], 1, "Gateway call failed: unknown method: nope"),
         (&["system-event"], 1, "text required"),
         (&["health", "--params", "{bad"], 2, "--params is not JSON"),
-        (&["health", "--url", "http://x"], 2, "http"),
+        (&["health", "--url", "http://x", "--token", TOKEN], 2, "http"),
+        (&["health", "--url", "ws://x"], 2, "gateway url override requires explicit credentials"),
         (&["health", "--url", "ws://127.0.0.1:1", "--token", TOKEN], 3, "Connection refused"),
     ];
     for (args, code, message) in table {
@@ -97,7 +98,7 @@ fn a_wrong_token_is_told_as_such() {
 #[test]
 fn logs_are_read_with_and_without_a_gateway() {
     let gateway = TestGateway::start();
-    let follow = ["logs", "--follow", "--json", "--source", "file", "--interval", "20"];
+    let follow = ["logs", "--follow", "--json", "--source", "file", "--interval", "50"];
     let followed = Process::spawn(gateway.command(&follow));
     followed.line("\"message\":\"ready\"");
     let setup = gateway.stop_and_keep();
@@ -113,7 +114,6 @@ fn logs_are_read_with_and_without_a_gateway() {
     let two = Ran::of(setup.command(&["logs", "--limit", "2"]));
     assert_eq!(two.stdout.lines().count(), 2, "{two:?}");
     assert!(two.stderr.starts_with("Log: "), "{two:?}");
-    assert_eq!(Ran::of(setup.command(&["logs", "--source", "journal"])).code, 4, "no service is installed");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn devices_are_listed_approved_and_revoked() {
     assert!(!listed.stdout.contains(token), "{listed:?}");
     let revoked = gateway.run(&["devices", "revoke", &id]);
     assert_eq!(revoked.code, 0, "{revoked:?}");
-    assert_eq!(ws.end().0, 1008, "whoever is connected with it is put out");
+    assert_eq!(ws.end(), (1008, "device token revoked".to_owned()));
     let second = Device::new(2);
     let mut params = connect(3, &["operator.read"]);
     params["auth"] = json!({ "token": TOKEN });

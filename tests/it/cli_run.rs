@@ -72,7 +72,7 @@ fn each_refusal_has_the_signature_an_operator_looks_for() {
             json!({ "gateway": { "auth": { "mode": "none", "token": null } } }),
             &["--bind", "lan"],
             78,
-            "refusing to bind gateway to 0.0.0.0 without auth",
+            "without auth (set gateway.auth.token/password",
         ),
         (
             json!({ "gateway": { "mode": "remote" } }),

@@ -6,6 +6,7 @@ use super::{Call, Later, Now};
 use crate::auth::admission::fresh_token;
 use crate::auth::pairing::{Pairing, PairingError};
 use crate::auth::store::ChangeError;
+use crate::bus::Close;
 use crate::gateway::socket::Caller;
 use crate::gateway::state::State;
 use crate::host::clock;
@@ -17,6 +18,7 @@ use crate::protocol::methods::devices::{
     DeviceTokenRevoke, DeviceTokenRotate, Devices, Rejected, Removed, RequestId, RevokeParams, Revoked,
     RotateParams, Rotated,
 };
+use crate::protocol::scope::Role;
 
 impl Now for DevicePairList {
     fn handle(call: &Call<'_>, _: Ignored) -> Result<Devices, ErrorShape> {
@@ -46,6 +48,7 @@ impl Later for DevicePairRemove {
     async fn handle(state: Arc<State>, _: Caller, params: DeviceId) -> Result<Removed, ErrorShape> {
         let device_id = params.device_id.into_string();
         change(&state, |pairing| pairing.remove(&device_id)).await?;
+        state.bus.close_device(&device_id, None, put_out("device removed"));
         Ok(Removed { device_id })
     }
 }
@@ -69,8 +72,16 @@ impl Later for DeviceTokenRevoke {
         let (device_id, role) = (params.device_id.into_string(), params.role.into_string());
         let now_ms = clock::unix_ms();
         change(&state, |pairing| pairing.revoke(&device_id, &role, now_ms)).await?;
+        if let Some(role) = Role::parse(&role) {
+            state.bus.close_device(&device_id, Some(role), put_out("device token revoked"));
+        }
         Ok(Revoked { device_id, role, revoked_at_ms: now_ms })
     }
+}
+
+/// Whoever is connected with what was taken away goes, too.
+const fn put_out(reason: &'static str) -> Close {
+    Close { code: 1008, reason, flush: true }
 }
 
 async fn change<T>(

@@ -11,7 +11,7 @@ use super::wire::Wire;
 use crate::auth::admission::Admitted;
 use crate::auth::pairing::Token;
 use crate::auth::peer::Peer;
-use crate::bus::Outbox;
+use crate::bus::{Device, Outbox};
 use crate::gateway::state::State;
 use crate::host::{clock, machine};
 use crate::protocol::connect::{ClientKind, ClientMode, ConnectParams};
@@ -56,7 +56,8 @@ pub(super) async fn accept(
     });
     let presence = key.map(|key| Presence::enter(state, &key, entry(params, admitted, peer, now_ms)));
     // First the bus, then the snapshot: what happens in between arrives as an event and is not lost.
-    let client = join(state, caller, MAX_BUFFERED, presence);
+    let device = admitted.device.as_ref().map(|asking| asking.device.id.as_str().into());
+    let client = join(state, caller, device, MAX_BUFFERED, presence);
     wire.trust(MAX_PAYLOAD);
 
     let settings = state.settings.load_full();
@@ -124,7 +125,7 @@ pub(super) async fn accept_v1(
         ..PresenceEntry::default()
     };
     let here = Presence::enter(state, &key, entry);
-    let client = join(state, caller, hello::POLICY.max_buffered_bytes, Some(here));
+    let client = join(state, caller, None, hello::POLICY.max_buffered_bytes, Some(here));
     wire.trust(hello::POLICY.max_payload);
     let (presence, health) = (state.presence.json(now_ms), state.health.get());
     let presence: Vec<&RawValue> = presence.iter().map(|entry| &**entry).collect();
@@ -141,10 +142,17 @@ pub(super) async fn accept_v1(
     Ok(client)
 }
 
-fn join(state: &Arc<State>, caller: Caller, max_buffered: usize, presence: Option<Presence>) -> Client {
+fn join(
+    state: &Arc<State>,
+    caller: Caller,
+    device: Option<Box<str>>,
+    max_buffered: usize,
+    presence: Option<Presence>,
+) -> Client {
+    let device = device.map(|id| Device { id, role: caller.role });
     let outbox = Outbox::new(max_buffered);
     let may_pair = caller.role == Role::Operator && caller.scopes.grant(Scope::Pairing);
-    let membership = state.bus.join(Arc::clone(&outbox), may_pair);
+    let membership = state.bus.join(Arc::clone(&outbox), may_pair, device);
     Client::new(caller, outbox, membership, presence)
 }
 

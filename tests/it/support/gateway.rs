@@ -176,6 +176,13 @@ impl TestGateway {
         self.process.ended()
     }
 
+    /// Asks it to end, and returns what it was made of when it has.
+    pub fn stop_and_keep(self) -> Setup {
+        self.signal(Signal::TERM);
+        self.process.ended();
+        self.setup
+    }
+
     /// Ends it and starts it again in the same home.
     pub fn restart(self) -> Self {
         let Self { process, setup, .. } = self;
