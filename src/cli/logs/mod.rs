@@ -56,9 +56,12 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
             match journal::show(&args, context, &mut printer).await {
                 Ok(()) => return Ok(ExitCode::Ok),
                 Err(error) if args.source == Source::Journal => {
-                    return Err(
-                        CliError::new(ExitCode::Failed, "cannot read the journal").cause(error.to_string())
-                    );
+                    return Err(CliError::new(ExitCode::Failed, "cannot read the journal")
+                        .cause(error.to_string())
+                        .hint(format!(
+                            "The gateway keeps a file of its own, too: {} logs --source file",
+                            context.instance.command()
+                        )));
                 }
                 Err(why) => printer
                     .notice(&format!("the journal shows nothing ({why}); showing the gateway's own file")),
