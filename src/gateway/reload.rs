@@ -56,11 +56,20 @@ impl Reloader {
         };
         let changed = changed_paths(&self.in_force.resolved, &loaded.resolved);
         let decision = decide_reload(config.gateway.reload.mode, changed);
-        if let Decision::Apply { parts, .. } = &decision {
-            self.apply(state, &config, loaded.hash.clone());
-            for part in parts {
-                self.tell(*part, state, &config);
+        let settings = state.settings.load_full();
+        match &decision {
+            Decision::Apply { parts, .. } => {
+                self.apply(state, &config, loaded.hash.clone());
+                for part in parts {
+                    self.tell(*part, state, &config);
+                }
             }
+            // What is in force is what the file says now, in other words.
+            Decision::Keep if settings.hash == self.in_force.hash => {
+                let settings = Settings { hash: loaded.hash.clone(), ..Settings::clone(&settings) };
+                state.settings.store(Arc::new(settings));
+            }
+            Decision::Keep | Decision::Restart { .. } | Decision::Ignored { .. } => {}
         }
         self.in_force = loaded;
         Reloaded::Decided(decision)
