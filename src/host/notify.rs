@@ -1,5 +1,6 @@
 //! What this process tells the service manager that started it (sd_notify(3)). Without one, nothing happens.
 
+use std::io;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -9,16 +10,67 @@ use crate::instance::Env;
 /// The line to the service manager.
 #[derive(Clone, Copy, Debug)]
 pub struct Notify {
-    listening: bool,
+    socket: Option<NotifySocket>,
     watchdog: Option<Duration>,
+}
+
+/// Where the service manager listens.
+#[derive(Clone, Copy, Debug)]
+enum NotifySocket {
+    /// A file, as `NOTIFY_SOCKET` names it.
+    File,
+    /// A name of Linux's abstract namespace, which `NOTIFY_SOCKET` writes with a leading `@`.
+    Abstract(AbstractName),
+}
+
+/// The longest name there is (unix(7)).
+const ABSTRACT_MAX: usize = 107;
+
+#[derive(Clone, Copy, Debug)]
+struct AbstractName {
+    bytes: [u8; ABSTRACT_MAX],
+    len: usize,
+}
+
+impl NotifySocket {
+    fn find(env: &Env) -> Option<Self> {
+        let name = env.os("NOTIFY_SOCKET")?.as_encoded_bytes();
+        let Some(name) = name.strip_prefix(b"@") else { return Some(Self::File) };
+        let mut bytes = [0; ABSTRACT_MAX];
+        bytes.get_mut(..name.len())?.copy_from_slice(name);
+        Some(Self::Abstract(AbstractName { bytes, len: name.len() }))
+    }
+
+    fn send(&self, state: &[NotifyState<'_>]) -> io::Result<()> {
+        match self {
+            Self::File => sd_notify::notify(state),
+            Self::Abstract(name) => {
+                let message = state.iter().map(|state| format!("{state}\n")).collect::<String>();
+                send_to_abstract(&name.bytes[..name.len], message.as_bytes())
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn send_to_abstract(name: &[u8], message: &[u8]) -> io::Result<()> {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    let address = SocketAddr::from_abstract_name(name)?;
+    UnixDatagram::unbound()?.send_to_addr(message, &address).map(drop)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send_to_abstract(_: &[u8], _: &[u8]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 impl Notify {
     /// Finds out whether a service manager listens, and whether it wants a watchdog to be fed. A watchdog meant for
     /// another process (`WATCHDOG_PID`) is not ours.
     pub fn new(env: &Env) -> Self {
-        let listening = env.os("NOTIFY_SOCKET").is_some();
-        Self { listening, watchdog: sd_notify::watchdog_enabled().filter(|_| listening) }
+        let socket = NotifySocket::find(env);
+        Self { socket, watchdog: sd_notify::watchdog_enabled().filter(|_| socket.is_some()) }
     }
 
     /// How long the watchdog waits before it kills the process.
@@ -60,8 +112,8 @@ impl Notify {
     }
 
     fn send(self, state: &[NotifyState<'_>]) {
-        if self.listening
-            && let Err(error) = sd_notify::notify(state)
+        if let Some(socket) = self.socket
+            && let Err(error) = socket.send(state)
         {
             tracing::warn!(target: "service", "cannot tell the service manager: {error}");
         }
