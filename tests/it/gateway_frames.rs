@@ -222,7 +222,7 @@ fn a_flood_of_pings_from_a_client_that_does_not_read_costs_bounded_memory_and_no
     let flood = std::thread::spawn(move || {
         let began = Instant::now();
         let mut sent = 0;
-        while began.elapsed() < Duration::from_secs(1) {
+        while began.elapsed() < Duration::from_millis(1500) {
             match stream.write(&burst) {
                 Ok(count) => sent += count,
                 // It is not read from any longer: that is how it should be.
@@ -238,7 +238,7 @@ fn a_flood_of_pings_from_a_client_that_does_not_read_costs_bounded_memory_and_no
         slowest = slowest.max(asked.elapsed());
     }
     let sent = flood.join().unwrap();
-    assert!(slowest < Duration::from_millis(500), "another client waited {slowest:?}");
+    assert!(slowest < Duration::from_secs(1), "another client waited {slowest:?}");
     let grown = resident(gateway.pid()).saturating_sub(before);
     assert!(grown < 8 * 1024 * 1024, "{sent} bytes of pings made the gateway grow by {grown} bytes");
 }
@@ -253,7 +253,7 @@ fn a_flood_of_requests_does_not_keep_others_from_their_turn() {
     let mut stream = hostile.stream().try_clone().unwrap();
     let flood = std::thread::spawn(move || {
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(1) {
+        while began.elapsed() < Duration::from_millis(1500) {
             stream.write_all(&burst).unwrap();
         }
     });
@@ -264,7 +264,7 @@ fn a_flood_of_requests_does_not_keep_others_from_their_turn() {
         slowest = slowest.max(asked.elapsed());
     }
     flood.join().unwrap();
-    assert!(slowest < Duration::from_millis(500), "another client waited {slowest:?}");
+    assert!(slowest < Duration::from_secs(1), "another client waited {slowest:?}");
 }
 
 /// Answers and pongs share one stream. However full it is, none may begin inside another.

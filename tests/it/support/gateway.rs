@@ -72,7 +72,12 @@ impl Setup {
 
     /// A command line in the same home and with the same variables.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = self.home.command_as(self.brand, args);
+        self.command_as(self.brand, args)
+    }
+
+    /// The same under another name.
+    pub fn command_as(&self, brand: &str, args: &[&str]) -> Command {
+        let mut command = self.home.command_as(brand, args);
         command.env("XDG_RUNTIME_DIR", self.runtime.path());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
@@ -132,6 +137,17 @@ impl TestGateway {
 
     pub fn home(&self) -> &Path {
         self.setup.home()
+    }
+
+    /// Where it keeps what lasts no longer than the machine's boot.
+    pub fn runtime(&self) -> &Path {
+        self.setup.runtime.path()
+    }
+
+    /// Asks it to end, and returns what it said; its files stay until the home is dropped.
+    pub fn ended_by_term(&self) -> Ran {
+        self.signal(Signal::TERM);
+        self.process.closed()
     }
 
     /// Its state directory.
@@ -228,6 +244,13 @@ struct Streams {
     open: u32,
 }
 
+impl Streams {
+    fn texts(&self) -> [String; 2] {
+        [&self.stdout, &self.stderr]
+            .map(|bytes| String::from_utf8(bytes.clone()).expect("the output is UTF-8"))
+    }
+}
+
 /// How a process ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -285,16 +308,20 @@ impl Process {
         texts.join("\n")
     }
 
+    /// Waits until it has closed its output, and returns that. The code is not known yet.
+    fn closed(&self) -> Ran {
+        let closed = self.wait(|streams| (streams.open == 0).then(|| streams.texts()));
+        let [stdout, stderr] =
+            closed.unwrap_or_else(|| panic!("it does not end; the output:\n{}", self.all_output()));
+        Ran { code: -1, stdout, stderr }
+    }
+
     /// Waits until it has ended and says how.
     pub fn ended(mut self) -> Ended {
         let began = Instant::now();
-        let closed = self.wait(|streams| (streams.open == 0).then_some(()));
-        assert!(closed.is_some(), "it does not end; the output:\n{}", self.all_output());
+        let ran = self.closed();
         let status = self.child.wait().unwrap();
-        let streams = std::mem::take(&mut *self.output.lock());
-        let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
-        let code = status.code().unwrap_or(-1);
-        let ran = Ran { code, stdout: text(streams.stdout), stderr: text(streams.stderr) };
+        let ran = Ran { code: status.code().unwrap_or(-1), ..ran };
         Ended { ran, signal: status.signal(), took: began.elapsed() }
     }
 
