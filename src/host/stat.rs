@@ -50,6 +50,11 @@ pub fn at(path: &Path) -> io::Result<Option<Stat>> {
     Ok(Some(Stat { kind, owner: meta.uid(), group: meta.gid(), mode: meta.mode() & 0o7777 }))
 }
 
+/// Looks at what a path leads to, links followed. `None` when nothing is there, or nothing that may be looked at.
+pub fn target(path: &Path) -> Option<Stat> {
+    at(&path.canonicalize().ok()?).ok().flatten()
+}
+
 /// The names in a directory, sorted. None when it is not there or cannot be read.
 pub fn names(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
@@ -70,6 +75,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/null", &link).unwrap();
         assert_eq!(at(&link).unwrap().unwrap().kind, Kind::Link("/dev/null".into()));
         assert_eq!(at(dir.path()).unwrap().unwrap().kind, Kind::Directory);
+        assert_eq!(target(&link).unwrap().kind, Kind::Other);
         assert_eq!(names(dir.path()), [link]);
         assert!(names(&dir.path().join("none")).is_empty());
     }

@@ -111,13 +111,12 @@ mod tests {
 
     use super::*;
     use crate::service::definition::{Found, Standing};
-    use crate::service::manager::Patience;
+    use crate::service::manager::{NoProbe, Patience};
     use crate::service::observed::{self, Reached, UnitState, Via, sample};
     use crate::service::plan::{Desired, Install, Intent, Step, plan};
     use crate::service::record::{self, Record};
     use crate::service::spec::ServiceSpec;
     use crate::service::systemd::RenderError;
-    use crate::service::systemd::prove::NoProbe;
 
     /// A manager that writes down what it is told to do, and fails where it is told to.
     struct Scripted {
@@ -177,7 +176,8 @@ mod tests {
             fragment_path: Some("/a.service".into()),
             ..UnitState::default()
         };
-        let reached = Reached { via: Via::Bus, version: "252".to_owned(), reads_directory: true, state };
+        let reached =
+            Reached { via: Via::Bus, version: "252".to_owned(), reads_directory: true, failure: None, state };
         observed.manager = observed::Manager::Reached(Box::new(reached));
         observed
     }

@@ -90,6 +90,8 @@ pub enum ServiceError {
     Linger {
         /// The user.
         user: String,
+        /// Whether it was to be turned on.
+        enable: bool,
         /// Why.
         why: String,
     },
@@ -152,7 +154,10 @@ impl ServiceError {
             }
             Self::JobDeadline { unit, .. } => vec![format!("watch it: systemctl --user status {unit}")],
             Self::NotTaken { unit, .. } => vec![format!("systemctl --user status {unit}")],
-            Self::Linger { user, .. } => vec![format!("sudo loginctl enable-linger {user}")],
+            Self::Linger { user, enable, .. } => {
+                let verb = if *enable { "enable" } else { "disable" };
+                vec![format!("sudo loginctl {verb}-linger {user}")]
+            }
             Self::File { .. } | Self::Call { .. } => Vec::new(),
         }
     }

@@ -175,9 +175,12 @@ impl Facts {
                     None => state.load_state.clone(),
                 },
             },
-            running: match state.main_pid {
-                Some(pid) => Fact { is: Answer::Yes, because: format!("process {pid}") },
-                None => Fact { is: Answer::No, because: active_words(&state.active_state, &state.sub_state) },
+            running: match (state.main_pid, &reached.failure) {
+                (Some(pid), _) => Fact { is: Answer::Yes, because: format!("process {pid}") },
+                (None, Some(why)) => Fact { is: Answer::No, because: why.clone() },
+                (None, None) => {
+                    Fact { is: Answer::No, because: active_words(&state.active_state, &state.sub_state) }
+                }
             },
             ready,
             healthy,
@@ -252,7 +255,7 @@ mod tests {
             main_pid: (active == "active").then_some(7),
             ..UnitState::default()
         };
-        Reached { via: Via::Bus, version: "252".to_owned(), reads_directory: true, state }
+        Reached { via: Via::Bus, version: "252".to_owned(), reads_directory: true, failure: None, state }
     }
 
     fn facts(standing: Standing, reached: Reached, health: Option<Result<(), String>>) -> Facts {

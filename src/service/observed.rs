@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::Scope;
 use super::definition::{Found, Standing};
+use super::manager::Run;
 use super::reach::Unreachable;
 use super::record;
 
@@ -141,6 +142,8 @@ pub struct Reached {
     pub version: String,
     /// Whether it reads definitions from the directory we write to.
     pub reads_directory: bool,
+    /// Why the unit failed, in words, if it did.
+    pub failure: Option<String>,
     /// The unit.
     pub state: UnitState,
 }
@@ -226,6 +229,11 @@ impl UnitState {
     /// Whether it ended and the manager will start it again.
     pub fn awaits_restart(&self) -> bool {
         self.sub_state.starts_with("auto-restart")
+    }
+
+    /// The run that it is in, while it has a process.
+    pub fn run(&self) -> Option<Run> {
+        Some(Run { main_pid: self.main_pid?, invocation_id: self.invocation_id.clone()? })
     }
 
     /// Whether being active means that the service itself said it is ready.

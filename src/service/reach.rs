@@ -74,6 +74,12 @@ pub enum Unreachable {
         /// What running it gave.
         why: String,
     },
+    /// It was asked, and what came back is no answer.
+    #[error("the user manager did not answer as it should: {why}")]
+    NoAnswer {
+        /// What came back.
+        why: String,
+    },
     /// It was asked and did not answer in time.
     #[error("the user manager did not answer within {seconds} s")]
     Silent {
@@ -161,6 +167,7 @@ impl Unreachable {
             Self::NoTool { .. } => {
                 "install systemd's own tools, or dbus-user-session for a user bus".to_owned()
             }
+            Self::NoAnswer { .. } => "look at its state: systemctl --user status".to_owned(),
             Self::Silent { .. } => "see whether it is busy: systemctl --user list-jobs".to_owned(),
         }
     }

@@ -23,7 +23,6 @@ use idlehands::service::observed::Observed;
 use idlehands::service::plan::{Install, Intent, Plan, plan};
 use idlehands::service::spec::{Choices, ServiceSpec};
 use idlehands::service::systemd::Systemd;
-use idlehands::service::systemd::prove::run_of;
 use serde_json::{Value, json};
 
 /// Words for the driver.
@@ -134,7 +133,7 @@ async fn drive(text: &str, env: &Env) -> Value {
     let mut said = Vec::new();
     let done = act(&words, &instance, &dirs, env, &mut said).await;
     let after = Systemd::connect(&instance, env).await.observe().await;
-    let run = after.manager.reached().and_then(|reached| run_of(&reached.state));
+    let run = after.manager.reached().and_then(|reached| reached.state.run());
     let health = match run.filter(|_| words.asks) {
         Some(run) => Some(prober(&words, env).probe(run).await),
         None => None,
@@ -201,7 +200,7 @@ async fn perform(
         Progress::Waiting { status: None, .. } => {}
     };
     let patience =
-        Patience { job: words.job, answer: Duration::from_secs(3), settle: Duration::from_millis(1500) };
+        Patience { job: words.job, answer: Duration::from_secs(2), settle: Duration::from_millis(700) };
     let asked = prober(words, env);
     let mut circumstances = Circumstances::new(asked.as_ref(), &mut report, patience);
     apply(systemd, plan, before, &mut circumstances).await

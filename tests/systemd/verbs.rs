@@ -70,7 +70,10 @@ fn a_service_that_failed_is_started_from_wherever_it_ended() {
     assert_eq!((&failed["exit"], &failed["outcome"]), (&1.into(), &"failed".into()), "{failed:#}");
     assert!(failed["error"].as_str().unwrap().contains("it ended with exit status 1"), "{failed:#}");
     wait(&machine, "ActiveState", "failed");
-    assert_eq!(machine.service("status")["facts"]["headline"], "failed");
+    let status = machine.service("status");
+    assert_eq!(status["facts"]["headline"], "failed");
+    let why = status["facts"]["running"]["because"].as_str().unwrap();
+    assert!(why.contains("it ended with exit status 1"), "{why}");
     // The limit of starts is used up; whoever starts it by hand has a reason to.
     machine.user(&format!("systemctl --user start {UNIT}; test $? != 0")).ok();
     machine.user("rm mode-0").ok();

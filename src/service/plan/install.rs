@@ -147,7 +147,8 @@ fn keep(
         steps.push(planned(Step::EnableLinger, "without it the service ends with the last session"));
     } else if observed.linger == Linger::No {
         notes.push(
-            "it ends with your last session, and does not start before you log in: see loginctl enable-linger"
+            "it ends with your last session, and does not start before you log in; to change that: \
+             sudo loginctl enable-linger $(id -un)"
                 .to_owned(),
         );
     }

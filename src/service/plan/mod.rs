@@ -220,6 +220,7 @@ mod tests {
             via: Via::Bus,
             version: "252".to_owned(),
             reads_directory: observed.command != "elsewhere",
+            failure: None,
             state,
         }));
         plan(intent, Some(desired), &observed)
@@ -615,6 +616,7 @@ mod tests {
                 via: Via::Bus,
                 version: "252".to_owned(),
                 reads_directory: true,
+                failure: None,
                 state,
             }));
             let steps = undo(&planned, failed, &observed);

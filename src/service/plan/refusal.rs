@@ -14,7 +14,7 @@ use crate::service::reach::Unreachable;
 pub enum Refusal {
     /// The manager cannot be asked.
     #[error(transparent)]
-    Unreachable(#[serde(skip)] Unreachable),
+    Unreachable(Unreachable),
     /// There is no such service.
     #[error("{unit} is not installed")]
     NotInstalled {
@@ -34,14 +34,14 @@ pub enum Refusal {
         unit: String,
     },
     /// The definition is looked after by somebody else.
-    #[error("{} is managed elsewhere ({}); it is not changed here", .path.display(), .source_path.display())]
+    #[error("{} is managed elsewhere ({}); it is not changed here", .path.display(), .origin.display())]
     ManagedElsewhere {
         /// Where the definition is.
         #[serde(serialize_with = "lossy")]
         path: PathBuf,
         /// Where it comes from.
         #[serde(serialize_with = "lossy")]
-        source_path: PathBuf,
+        origin: PathBuf,
     },
     /// The definition was changed by hand.
     #[error("{} was changed since it was installed", .path.display())]

@@ -127,12 +127,12 @@ pub(super) fn is_elsewhere(look: Look<'_>) -> bool {
 pub(super) fn managed_elsewhere(look: Look<'_>) -> Refusal {
     use crate::service::definition::Found;
     let path = look.observed.definition.path.clone();
-    let source_path = match (&look.observed.definition.found, &look.reached.state.fragment_path) {
+    let origin = match (&look.observed.definition.found, &look.reached.state.fragment_path) {
         (Found::Link { target }, _) => target.clone(),
         (_, Some(fragment)) => fragment.clone(),
         (_, None) => path.clone(),
     };
-    Refusal::ManagedElsewhere { path, source_path }
+    Refusal::ManagedElsewhere { path, origin }
 }
 
 /// Tells which drop-ins change the service: whoever wrote them may have forgotten.

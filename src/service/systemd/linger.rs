@@ -46,7 +46,7 @@ pub async fn read(env: &Env) -> Linger {
 
 /// Turns lingering on or off, and looks whether it is so.
 pub async fn set(env: &Env, enable: bool) -> Result<(), ServiceError> {
-    let failed = |why: String| ServiceError::Linger { user: host::user::name(env), why };
+    let failed = |why: String| ServiceError::Linger { user: host::user::name(env), enable, why };
     let act = async {
         let connection = bus::open_bus(&system_bus(env)).await?;
         LogindProxy::new(&connection).await?.set_user_linger(host::user::id(), enable, false).await?;

@@ -1,22 +1,22 @@
 //! The systemd user manager: looking at one service, and performing the steps of a plan.
 //!
-//! Over D-Bus where there is a user bus, by `systemctl` where there is none ([`link`]). Which steps there are to do
-//! is decided in [`super::plan`]; what a unit file says, in [`unit`].
+//! Over D-Bus where there is a user bus, by `systemctl` where there is none (`link`). Which steps there are to do
+//! is decided in [`super::plan`]; what a unit file says, in [`mod@unit`].
 
-pub mod bus;
-pub mod disk;
-pub mod effective;
+mod bus;
+mod disk;
+mod effective;
 pub mod exits;
-pub mod linger;
+mod linger;
 pub mod link;
-pub mod perform;
-pub mod properties;
-pub mod prove;
+mod perform;
+mod properties;
+mod prove;
 pub mod quoting;
 pub mod surroundings;
 pub mod syntax;
-pub mod systemctl;
-pub mod timespan;
+mod systemctl;
+mod timespan;
 pub mod unit;
 pub mod version;
 
@@ -32,7 +32,7 @@ use version::Version;
 use super::Scope;
 use super::error::ServiceError;
 use super::manager::{Circumstances, Manager};
-use super::observed::{Linger, Observed, Reached};
+use super::observed::{Observed, Reached};
 use super::plan::{Desired, Step};
 use super::reach::Unreachable;
 use super::spec::ServiceSpec;
@@ -67,19 +67,16 @@ impl Systemd {
         };
         let silent = || Unreachable::Silent { seconds: ANSWER_DEADLINE.as_secs() };
         let answers = timeout(ANSWER_DEADLINE, answers).await.map_err(|_| silent())?;
-        let (state, unit_path) = answers.map_err(|error: ServiceError| Unreachable::Bus {
-            address: "the manager".to_owned(),
+        let (state, unit_path) = answers.map_err(|error: ServiceError| Unreachable::NoAnswer {
             why: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
-            refused: false,
         })?;
-        Ok(self.respelled(Reached {
-            via: link.via(),
-            version: link.version().to_owned(),
-            reads_directory: unit_path
-                .iter()
-                .any(|dir| disk::same_place(dir.as_ref(), &self.instance.paths.unit_dir)),
-            state,
-        }))
+        let own = &self.instance.paths.unit_dir;
+        let reads_directory = unit_path.iter().any(|dir| Path::new(dir) == own)
+            || unit_path.iter().any(|dir| disk::same_place(dir.as_ref(), own));
+        let version = link.version().to_owned();
+        let failed = state.active_state == "failed" || state.awaits_restart();
+        let failure = failed.then(|| exits::why_down(&state).0);
+        Ok(self.respelled(Reached { via: link.via(), version, reads_directory, failure, state }))
     }
 
     /// With our own path for our own file, where the manager knows the home directory by another name.
@@ -105,7 +102,7 @@ impl Manager for Systemd {
     async fn observe(&self) -> Observed {
         let instance = self.instance.clone();
         let disk = tokio::task::spawn_blocking(move || disk::inspect(&instance));
-        let (disk, manager, linger) = tokio::join!(disk, self.ask(), self.read_linger());
+        let (disk, manager, linger) = tokio::join!(disk, self.ask(), linger::read(&self.env));
         // The look at the disk neither panics nor is it aborted: the runtime is still here to await it.
         let disk = disk.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let manager = match manager {
@@ -150,11 +147,5 @@ impl Manager for Systemd {
     ) -> Result<Vec<String>, ServiceError> {
         let link = self.link.as_ref().map_err(|unreachable| ServiceError::from(unreachable.clone()))?;
         perform::perform_step(self, link, step, circumstances).await
-    }
-}
-
-impl Systemd {
-    async fn read_linger(&self) -> Linger {
-        linger::read(&self.env).await
     }
 }

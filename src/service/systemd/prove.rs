@@ -11,7 +11,7 @@ use super::exits;
 use super::link::Link;
 use crate::exit::ExitCode;
 use crate::service::error::ServiceError;
-use crate::service::manager::{Circumstances, Probe, Progress, Run};
+use crate::service::manager::{Circumstances, Progress, Run};
 use crate::service::observed::UnitState;
 
 /// How often the unit is looked at.
@@ -27,7 +27,7 @@ pub async fn prove(
     circumstances: &mut Circumstances<'_>,
 ) -> Result<(), ServiceError> {
     let state = settled(link, unit, circumstances).await?;
-    match run_of(&state) {
+    match state.run() {
         Some(run) if answers => answered(link, unit, &run, circumstances).await,
         _ => Ok(()),
     }
@@ -53,11 +53,6 @@ async fn settled(
         });
         sleep(LOOK).await;
     }
-}
-
-/// The run that a unit is in, while it has a process.
-pub fn run_of(state: &UnitState) -> Option<Run> {
-    Some(Run { main_pid: state.main_pid?, invocation_id: state.invocation_id.clone()? })
 }
 
 /// Whether the unit is active, in a run that is new and the one that was seen first.
@@ -103,7 +98,7 @@ async fn answered(
             Err(_) => "it does not answer".to_owned(),
         };
         let state = link.state(unit).await?;
-        if run_of(&state).as_ref() != Some(run) || !state.is_active() {
+        if state.run().as_ref() != Some(run) || !state.is_active() {
             let (why, code) = exits::why_down(&state);
             return Err(ServiceError::NotProven {
                 unit: unit.to_owned(),
@@ -120,16 +115,6 @@ async fn answered(
             status: state.status_text.as_deref(),
         });
         sleep(PAUSE).await;
-    }
-}
-
-/// The gateway is not asked.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoProbe;
-
-impl Probe for NoProbe {
-    fn probe(&self, _: Run) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
-        Box::pin(std::future::ready(Ok(())))
     }
 }
 

@@ -57,15 +57,16 @@ impl Ways {
 /// Takes the look.
 pub fn see(env: &Env) -> Surroundings {
     let uid = host::user::id();
-    let stat = |path: &Path| host::stat::at(path).ok().flatten();
     let is_dir = |stat: &Stat| stat.kind == Kind::Directory;
     let chosen = env.os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
-    let chosen_dir = chosen.and_then(|path| stat(&path).filter(is_dir).map(|stat| (path, stat.owner)));
+    let chosen_dir =
+        chosen.and_then(|path| host::stat::target(&path).filter(is_dir).map(|stat| (path, stat.owner)));
     let usual = PathBuf::from(format!("/run/user/{uid}"));
-    let usual_dir = stat(&usual).filter(|stat| is_dir(stat) && stat.owner == uid).map(|_| usual);
+    let usual_dir =
+        host::stat::target(&usual).filter(|stat| is_dir(stat) && stat.owner == uid).map(|_| usual);
     let dirs = chosen_dir.iter().map(|(dir, _)| dir).chain(&usual_dir);
     let sockets = dirs.flat_map(|dir| [dir.join("bus"), dir.join("systemd/private")]);
-    let is_socket = |path: &PathBuf| stat(path).is_some_and(|stat| stat.kind == Kind::Socket);
+    let is_socket = |path: &PathBuf| host::stat::target(path).is_some_and(|stat| stat.kind == Kind::Socket);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let wsl = kernel.to_lowercase().contains("microsoft");
     Surroundings {
