@@ -1,7 +1,6 @@
 //! What the writer of unit files makes of any text is what a real manager gives to the process, byte for byte.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use base64::Engine;
@@ -24,9 +23,16 @@ struct Case {
     description: String,
 }
 
-/// Writes down what it was given, each item with a NUL behind it.
-const PROGRAM: &str = "#!/bin/sh\n{ printf '%s\\0' \"$0\" \"$@\"; } >\"$DUMP/argv\"\npwd >\"$DUMP/directory\"\n\
-    cat /proc/$$/environ >\"$DUMP/environ\"\n";
+/// Writes down what the process was given. It is itself an argument that needs escaping.
+const SCRIPT: &str = "cat /proc/$$/cmdline >\"$DUMP/argv\"; pwd >\"$DUMP/directory\"; \
+    cat /proc/$$/environ >\"$DUMP/environ\"";
+
+impl Case {
+    /// All arguments: the program is a shell, so that the name it was called by can be seen.
+    fn args(&self) -> Vec<String> {
+        ["-c", SCRIPT, "name"].map(str::to_owned).into_iter().chain(self.args.iter().cloned()).collect()
+    }
+}
 
 /// Text that a unit file can carry, rich in what is special somewhere.
 fn text() -> impl Strategy<Value = String> {
@@ -62,7 +68,7 @@ fn case() -> impl Strategy<Value = Case> {
 fn fixed(directory: &str) -> Case {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     Case {
-        program: "run me; $HOME 100% @x".to_owned(),
+        program: "run me; $HOME ${HOME} 100% @x".to_owned(),
         args: words(&[
             "", ";", "a;b", "$HOME", "$$", "${X}", "%h", "100%", "\\", "\\s", "'", "\"", "#x", "-", "é 😀",
             " a ",
@@ -129,8 +135,7 @@ fn write(at: &Path, home: &Path, number: usize, case: &Case) {
     let (program, directory) = (at.join(&case.program), at.join("in").join(&case.directory));
     fs::create_dir_all(at.join("dump")).unwrap();
     fs::create_dir_all(&directory).unwrap();
-    fs::write(&program, PROGRAM).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::copy("/bin/sh", &program).unwrap();
     let units = home.join(".config/systemd/user");
     fs::create_dir_all(&units).unwrap();
     let mut unit = String::from("[Unit]\n");
@@ -138,7 +143,7 @@ fn write(at: &Path, home: &Path, number: usize, case: &Case) {
         "Description={}\n[Service]\nType=oneshot\n",
         quoting::scalar("it", &case.description).unwrap()
     );
-    unit += &format!("ExecStart={}\n", quoting::exec(program.to_str().unwrap(), &case.args).unwrap());
+    unit += &format!("ExecStart={}\n", quoting::exec(program.to_str().unwrap(), &case.args()).unwrap());
     unit +=
         &format!("WorkingDirectory={}\n", quoting::scalar_path("it", directory.to_str().unwrap()).unwrap());
     unit +=
@@ -152,7 +157,7 @@ fn write(at: &Path, home: &Path, number: usize, case: &Case) {
 fn compare(at: &Path, case: &Case) -> String {
     let dump = |name: &str| fs::read_to_string(at.join("dump").join(name)).unwrap_or_default();
     let mut argv = vec![at.join(&case.program).to_str().unwrap().to_owned()];
-    argv.extend(case.args.iter().cloned());
+    argv.extend(case.args());
     let expected: String = argv.iter().map(|word| format!("{word}\0")).collect();
     let mut differences = String::new();
     if dump("argv") != expected {
