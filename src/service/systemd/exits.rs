@@ -24,7 +24,7 @@ pub fn why_down(state: &UnitState) -> (String, ExitCode) {
     let (why, code) = match state.result.as_str() {
         "timeout" => (timeout(state), ExitCode::TimedOut),
         "watchdog" => ("it no longer said that it is alive".to_owned(), ExitCode::Failed),
-        "start-limit-hit" => ("it failed too often in too short a time".to_owned(), ExitCode::Failed),
+        "start-limit-hit" => too_often(state),
         "oom-kill" => ("the kernel ran out of memory and killed it".to_owned(), ExitCode::Failed),
         "protocol" => {
             ("it did not say that it is ready in the way its type requires".to_owned(), ExitCode::Failed)
@@ -42,6 +42,16 @@ pub fn why_down(state: &UnitState) -> (String, ExitCode) {
     };
     let goes_on = if state.awaits_restart() { "; systemd keeps trying" } else { "" };
     (format!("{why}{again}{goes_on}"), code)
+}
+
+/// systemd 257 and before tell the last failure instead of the limit, 262 the limit.
+fn too_often(state: &UnitState) -> (String, ExitCode) {
+    let why = "it failed too often in too short a time";
+    if state.exec_main_code == 0 {
+        return (why.to_owned(), ExitCode::Failed);
+    }
+    let (last, code) = ended(state);
+    (format!("{why}; the last time {last}"), code)
 }
 
 fn timeout(state: &UnitState) -> String {
@@ -129,6 +139,12 @@ mod tests {
             (state("core-dump", 3, 11), "it crashed with signal SIGSEGV", ExitCode::Failed),
             (state("timeout", 2, 15), "it did not say that it is ready within 90 s", ExitCode::TimedOut),
             (state("watchdog", 3, 6), "it no longer said that it is alive", ExitCode::Failed),
+            (
+                state("start-limit-hit", 1, 7),
+                "it failed too often in too short a time; the last time it ended with exit status 7: port or owner \
+                 conflict",
+                ExitCode::Conflict,
+            ),
             (state("success", 0, 0), "it is failed", ExitCode::Failed),
         ];
         for (state, words, code) in table {
