@@ -14,7 +14,7 @@ use crate::config::resolve::gateway_port;
 use crate::config::section::Mode;
 use crate::exit::ExitCode;
 use crate::gateway::Holder;
-use crate::host::lock;
+use crate::host::{fs, lock};
 use crate::instance::Paths;
 use crate::protocol::scope::Scope;
 use crate::secret::Secret;
@@ -138,8 +138,10 @@ pub(super) fn holder(context: &Context) -> Option<Holder> {
 
 /// The gateway that runs now with these files.
 pub(super) fn holder_at(paths: &Paths) -> Option<Holder> {
-    // A lock that cannot be read tells as much as one that nobody holds.
-    [&paths.lock, &paths.adhoc_lock].into_iter().find_map(|path| lock::read(path).ok().flatten())
+    // A lock that cannot be read tells as much as one that nobody holds, and so does one that others may have put there:
+    // commands bring their credentials to where it says.
+    let ad_hoc = Some(&paths.adhoc_lock).filter(|path| path.parent().is_some_and(fs::is_ours_alone));
+    [Some(&paths.lock), ad_hoc].into_iter().flatten().find_map(|path| lock::read(path).ok().flatten())
 }
 
 fn local(context: &Context, config: &Config, holder: Option<&Holder>) -> Result<Address, CliError> {

@@ -100,6 +100,10 @@ async fn take_lock(prepared: &Prepared, deadline: Instant) -> Result<Lock, Refus
     let unusable = |source| Refusal::Files { path: path.clone(), source };
     if let Some(dir) = path.parent() {
         fs::private_dir(dir).map_err(unusable)?;
+        // The record of an ad hoc gateway holds its token, and tells commands where to go.
+        if prepared.ad_hoc && !fs::is_ours_alone(dir) {
+            return Err(unusable(std::io::Error::other("others can write to its directory, or own it")));
+        }
     }
     loop {
         match Lock::try_take(path).map_err(unusable)? {

@@ -60,6 +60,19 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Whether nobody else can put files into a directory, or another directory in its place: it is this user's and not
+/// writable for others, and the one it is in is not either, or lets nobody move what is not theirs (`/tmp`).
+pub fn is_ours_alone(dir: &Path) -> bool {
+    let us = rustix::process::geteuid().as_raw();
+    let safe = |path: &Path, owners: &[u32], sticky_will_do: bool| {
+        fs::symlink_metadata(path).is_ok_and(|found| {
+            let closed = found.mode() & 0o022 == 0 || (sticky_will_do && found.mode() & 0o1000 != 0);
+            found.is_dir() && owners.contains(&found.uid()) && closed
+        })
+    };
+    safe(dir, &[us], false) && dir.parent().is_some_and(|parent| safe(parent, &[us, 0], true))
+}
+
 /// Reads a UTF-8 file of at most `limit` bytes. `None` when there is no such file.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
     let file = match File::open(path) {
@@ -145,6 +158,28 @@ mod tests {
         assert_eq!(read_text(&path, 3).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         write_atomic(&path, b"12\xff4", PRIVATE).unwrap();
         assert_eq!(read_text(&path, 9).unwrap_err().to_string(), "not UTF-8 at byte 2");
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_is_not_ours_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let (outer, inner) = (home.path().join("outer"), home.path().join("outer/inner"));
+        private_dir(&inner).unwrap();
+        for (outer_mode, inner_mode, ours) in [
+            (0o700, 0o700, true),
+            (0o755, 0o755, true),
+            (0o1777, 0o700, true),
+            (0o777, 0o700, false),
+            (0o770, 0o700, false),
+            (0o700, 0o777, false),
+            (0o700, 0o1777, false),
+        ] {
+            fs::set_permissions(&outer, Permissions::from_mode(outer_mode)).unwrap();
+            fs::set_permissions(&inner, Permissions::from_mode(inner_mode)).unwrap();
+            assert_eq!(is_ours_alone(&inner), ours, "{outer_mode:o} {inner_mode:o}");
+        }
+        std::os::unix::fs::symlink(&inner, home.path().join("link")).unwrap();
+        assert!(!is_ours_alone(&home.path().join("link")) && !is_ours_alone(&home.path().join("nowhere")));
     }
 
     #[test]
