@@ -23,9 +23,23 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// How often a port that is free for one address may turn out to be taken for the other.
+const FREE_PORT_ATTEMPTS: u32 = 16;
+
 /// Binds loopback: 127.0.0.1, and ::1 beside it where the machine has it (protocol notes §7.2). Port 0 takes a free
 /// one, the same for both.
 pub fn bind_loopback(port: u16) -> io::Result<Vec<TcpListener>> {
+    let mut bound = bind_both(port);
+    for _ in 0..FREE_PORT_ATTEMPTS {
+        match bound {
+            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse => bound = bind_both(0),
+            bound => return bound,
+        }
+    }
+    bound
+}
+
+fn bind_both(port: u16) -> io::Result<Vec<TcpListener>> {
     let v4 = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     let port = v4.local_addr()?.port();
     match bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))) {

@@ -148,6 +148,10 @@ impl Refusal {
                     "Run: {command} config set gateway.auth.mode token  (a token is made at the next start)"
                 )]
             }
+            Self::NoPassword { .. } => {
+                vec![format!("Run: {command} config set gateway.auth.password --stdin")]
+            }
+            Self::NoProxyRules => vec![format!("Run: {command} config schema  (what trustedProxy takes)")],
             Self::PortHeld { owners, .. } => port_hints(command, owners),
             Self::Locked { .. } => vec![
                 format!("If the gateway is supervised, stop it with: {command} gateway stop"),

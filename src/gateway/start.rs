@@ -126,7 +126,11 @@ async fn claim_port(prepared: &Prepared, deadline: Instant) -> Result<Vec<TcpLis
     loop {
         let bound = match listen::bind_all(addresses, port) {
             // A machine whose loopback cannot be bound is reached through its network.
-            Err(error) if prepared.bind == Bind::Auto && error.kind() != std::io::ErrorKind::AddrInUse => {
+            Err(error)
+                if prepared.bind == Bind::Auto
+                    && prepared.credentials.protects()
+                    && error.kind() != std::io::ErrorKind::AddrInUse =>
+            {
                 listen::bind_all(&[std::net::Ipv4Addr::UNSPECIFIED.into()], port)
             }
             other => other,
