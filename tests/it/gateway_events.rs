@@ -84,8 +84,8 @@ fn of_two_connections_of_a_device_the_first_to_end_is_not_told() {
     let (first, mut second) = (enter(), enter());
     first.leave();
     let list = second.call("system-presence", json!({}));
-    let entry = list.as_array().unwrap().iter().find(|entry| entry["deviceId"] == device.id());
-    assert_eq!(entry.unwrap()["reason"], "connect", "{list}");
+    let entry = list.as_array().unwrap().iter().find(|entry| entry["deviceId"] == device.id()).unwrap();
+    assert_eq!(entry["reason"], "connect");
     assert_eq!(next_presence(&gateway, &mut second), "marker");
 }
 
@@ -112,7 +112,7 @@ fn a_note_becomes_an_entry_and_an_event() {
     let text = "Node: mac (192.0.2.5) · app 1.2 · last input 7s ago · mode ui · reason launch";
     let told = json!({ "host": "mac", "ip": "192.0.2.5", "version": "1.2", "lastInputSeconds": 7, "mode": "ui",
         "reason": "launch", "text": text });
-    assert_eq!(note(json!({ "text": text }))[0], told);
+    assert!(note(json!({ "text": text })).contains(&told));
     // What is said apart from the text counts more, the device names the entry, and what has the wrong type is ignored.
     let params = json!({ "text": text, "deviceId": "D-1", "mode": "node", "lastInputSeconds": 9, "tags": ["a"], "host": 7 });
     let list = note(params);
@@ -120,7 +120,7 @@ fn a_note_becomes_an_entry_and_an_event() {
     let mut expected = told;
     (expected["deviceId"], expected["mode"]) = (json!("D-1"), json!("node"));
     (expected["lastInputSeconds"], expected["tags"]) = (json!(9), json!(["a"]));
-    assert_eq!(list[0], expected);
+    assert!(list.contains(&expected), "{list:?}");
     assert_eq!(
         note(json!({ "text": "again", "deviceId": "d-1" })).len(),
         3,

@@ -1,7 +1,9 @@
 //! What `protocol schema` prints, as a judge of frames: the gateway must send what its own description says.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
 
+use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use super::TestHome;
@@ -18,10 +20,7 @@ pub fn document() -> &'static Value {
 
 /// Judges a value by the schema at a JSON pointer of the document, such as `/methods/health/result`.
 pub fn assert_valid(pointer: &str, value: &Value) {
-    assert!(document().pointer(pointer).is_some(), "the schema has no {pointer}");
-    let mut schema = document().clone();
-    schema["$ref"] = json!(format!("#{pointer}"));
-    let validator = jsonschema::validator_for(&schema).expect("the document is a JSON Schema");
+    let validator = judge(pointer);
     let issues: Vec<String> =
         validator.iter_errors(value).map(|issue| format!("{}: {issue}", issue.instance_path())).collect();
     assert!(issues.is_empty(), "{pointer} does not describe {value}:\n{}", issues.join("\n"));
@@ -32,4 +31,17 @@ pub fn assert_event(frame: &Value) {
     assert_valid("/frames/event", frame);
     let name = frame["event"].as_str().expect("an event has a name");
     assert_valid(&format!("/events/{name}/payload"), &frame["payload"]);
+}
+
+/// The judge for a pointer; each is made once.
+fn judge(pointer: &str) -> Arc<Validator> {
+    static JUDGES: Mutex<BTreeMap<String, Arc<Validator>>> = Mutex::new(BTreeMap::new());
+    let mut judges = JUDGES.lock().unwrap();
+    let made = judges.entry(pointer.to_owned()).or_insert_with(|| {
+        assert!(document().pointer(pointer).is_some(), "the schema has no {pointer}");
+        let mut schema = document().clone();
+        schema["$ref"] = json!(format!("#{pointer}"));
+        Arc::new(jsonschema::validator_for(&schema).expect("the document is a JSON Schema"))
+    });
+    Arc::clone(made)
 }

@@ -151,6 +151,11 @@ impl Ws {
     /// Frames that have come and were not waited for, up to the response to a request sent now.
     pub fn so_far(&mut self) -> Vec<Value> {
         self.call("health", json!({}));
+        self.so_far_without_asking()
+    }
+
+    /// The same, up to the last response that was waited for.
+    pub fn so_far_without_asking(&mut self) -> Vec<Value> {
         self.early.drain(..).collect()
     }
 
