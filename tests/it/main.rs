@@ -10,9 +10,9 @@
 mod support;
 
 mod cli_config;
+mod cli_force;
 mod cli_global;
 mod cli_operator;
-mod cli_run;
 mod gateway_auth;
 mod gateway_devices;
 mod gateway_events;
