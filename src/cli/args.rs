@@ -21,6 +21,9 @@ pub(super) struct Global {
     /// Use a separate gateway: its own state, configuration, port and service
     #[arg(long, global = true, value_name = "NAME", conflicts_with = "dev")]
     pub profile: Option<String>,
+    /// The machine's own gateway, not this user's: its service runs at boot, under an account of its own
+    #[arg(long, global = true)]
+    pub system: bool,
     /// The same as `--profile dev`: for development, base port 19001
     #[arg(long, global = true)]
     pub dev: bool,

@@ -25,7 +25,11 @@ impl Context {
         let profile = profile(brand, &env, global)?;
         let dirs =
             host::dirs::find(&env).map_err(|error| CliError::new(ExitCode::Failed, error.to_string()))?;
-        Ok(Self { instance: Instance::new(brand, profile, &env, &dirs), env, dirs, argv0 })
+        let instance = match global.system {
+            true => Instance::of_system(brand, profile, &dirs),
+            false => Instance::new(brand, profile, &env, &dirs),
+        };
+        Ok(Self { instance, env, dirs, argv0 })
     }
 
     /// Where the configuration comes from.

@@ -20,6 +20,7 @@ use crate::service::facts::{Answer, Facts};
 use crate::service::manager::Manager;
 use crate::service::observed::Observed;
 use crate::service::systemd::Systemd;
+use crate::service::systemd::words::start_time;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -143,8 +144,13 @@ fn describe(report: &Report, context: &Context, ui: &mut Ui) {
     };
     ui.out(&format!("Gateway: {} ({}) · {how}", gateway.url, gateway.url_source));
     let facts = &report.gateway_service.facts;
-    let enabled = if facts.enabled.is == Answer::Yes { "starts at login" } else { "does not start at login" };
-    ui.out(&format!("Service: {} · {} · {enabled}", report.gateway_service.unit, facts.headline.words()));
+    let enabled = if facts.enabled.is == Answer::Yes { "starts" } else { "does not start" };
+    let when = start_time(context.instance.scope);
+    ui.out(&format!(
+        "Service: {} · {} · {enabled} {when}",
+        report.gateway_service.unit,
+        facts.headline.words()
+    ));
     if let Some(summary) = &report.summary {
         ui.out(&format!("Channels: {}", summary.channel_summary.join(", ")));
         for agent in &summary.heartbeat.agents {

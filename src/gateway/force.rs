@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
 use crate::host::port::{self, Owner, Unit};
-use crate::instance::Env;
+use crate::instance::{Env, Scope};
 use crate::service::error::ServiceError;
 use crate::service::reach::Unreachable;
 use crate::service::systemd::link::{JobEnd, Link, Verb};
@@ -124,7 +124,7 @@ async fn stop_unit(port: u16, unit: &Unit, env: &Env) -> Result<Did, ForceError>
         return Err(ForceError::SystemUnit { port, unit: name });
     }
     let unreachable = |source| ForceError::Manager { unit: name.clone(), source };
-    let ways = surroundings::ways(&surroundings::see(env)).map_err(unreachable)?;
+    let ways = surroundings::ways(&surroundings::see(env), Scope::User).map_err(unreachable)?;
     let link = Link::open(&ways).await.map_err(unreachable)?;
     let end = link.job(Verb::Stop, &name, UNIT_STOP, &mut |_, _| {}).await;
     match end.map_err(|source| ForceError::Stop { unit: name.clone(), source })? {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::instance::{BaseDirs, Env};
+use crate::instance::{BaseDirs, Env, SystemDirs};
 
 /// No home directory can be found for this user.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,7 @@ pub fn find(env: &Env) -> Result<BaseDirs, NoHome> {
         config_home: config_home(env, base.home_dir()),
         runtime: runtime(env),
         current,
+        system: SystemDirs::under("/"),
     })
 }
 

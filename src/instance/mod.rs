@@ -1,4 +1,4 @@
-//! Which gateway is meant: brand + profile + where its files are.
+//! Which gateway is meant: brand + profile + whose it is + where its files are.
 //!
 //! Words only: names and paths are computed from what is passed in. This module must not read the environment,
 //! the file system or a clock, and must not know what is inside any file it names.
@@ -7,11 +7,13 @@ mod brand;
 mod env;
 mod paths;
 mod profile;
+mod scope;
 
 pub use brand::Brand;
 pub use env::Env;
 pub use paths::{BaseDirs, Paths};
 pub use profile::{Profile, ProfileError};
+pub use scope::{Scope, SystemDirs};
 
 /// One gateway among possibly many on a machine: everything outward is derived from these three.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,15 +22,33 @@ pub struct Instance {
     pub brand: Brand,
     /// Default, dev or a named profile.
     pub profile: Profile,
+    /// Whether it is one user's or the machine's.
+    pub scope: Scope,
     /// Its files.
     pub paths: Paths,
 }
 
 impl Instance {
-    /// Computes the instance meant by a brand, a profile and an environment.
+    /// Computes this user's instance meant by a brand, a profile and an environment.
     pub fn new(brand: Brand, profile: Profile, env: &Env, dirs: &BaseDirs) -> Self {
         let paths = Paths::new(brand, &profile, env, dirs);
-        Self { brand, profile, paths }
+        Self { brand, profile, scope: Scope::User, paths }
+    }
+
+    /// Computes the machine's instance meant by a brand and a profile. Its files are where its service manager makes
+    /// them: no environment moves them.
+    pub fn of_system(brand: Brand, profile: Profile, dirs: &BaseDirs) -> Self {
+        let paths = Paths::of_system(brand, &profile, dirs);
+        Self { brand, profile, scope: Scope::System, paths }
+    }
+
+    /// The same brand and profile in the other scope.
+    pub fn in_other_scope(&self, env: &Env, dirs: &BaseDirs) -> Self {
+        let (brand, profile) = (self.brand, self.profile.clone());
+        match self.scope {
+            Scope::User => Self::of_system(brand, profile, dirs),
+            Scope::System => Self::new(brand, profile, env, dirs),
+        }
     }
 
     /// systemd unit name: `fased-gateway.service`, `fased-gateway-rescue.service`.
@@ -36,17 +56,24 @@ impl Instance {
         paths::unit_name(self.brand, &self.profile)
     }
 
+    /// The name of everything that a service manager keeps for it: `fased-gateway`, `fased-gateway-rescue`.
+    pub fn service_name(&self) -> String {
+        paths::service_name(self.brand, &self.profile)
+    }
+
     /// launchd label: `ai.fased.gateway`, `ai.fased.rescue`.
     pub fn launchd_label(&self) -> String {
         format!("ai.{}.{}", self.brand.compact(), self.profile.name().unwrap_or("gateway"))
     }
 
-    /// The command an operator types for this instance: `fased`, `fased --profile rescue`.
+    /// The command an operator types for this instance: `fased`, `fased --profile rescue`, `fased --system`.
     pub fn command(&self) -> String {
+        let scope = if self.scope == Scope::System { " --system" } else { "" };
+        let slug = self.brand.slug();
         match &self.profile {
-            Profile::Default => self.brand.slug().to_owned(),
-            Profile::Dev => format!("{} --dev", self.brand.slug()),
-            Profile::Named(name) => format!("{} --profile {name}", self.brand.slug()),
+            Profile::Default => format!("{slug}{scope}"),
+            Profile::Dev => format!("{slug}{scope} --dev"),
+            Profile::Named(name) => format!("{slug}{scope} --profile {name}"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::profile::fnv1a;
-use super::{Brand, Env, Profile};
+use super::{Brand, Env, Profile, SystemDirs};
 
 /// Where this user's files go, as the platform has it. `host::dirs` finds out; tests make their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct BaseDirs {
     pub runtime: PathBuf,
     /// The working directory, against which relative paths are resolved.
     pub current: PathBuf,
+    /// The machine's own directories.
+    pub system: SystemDirs,
 }
 
 impl BaseDirs {
@@ -25,14 +27,15 @@ impl BaseDirs {
         let home = home.into();
         let config_home = home.join(".config");
         let runtime = home.join(".run");
-        Self { current: home.clone(), home, config_home, runtime }
+        Self { current: home.clone(), home, config_home, runtime, system: SystemDirs::under("/") }
     }
 }
 
 /// The files of one instance. Nothing here says that any of them exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
-    /// The home directory that the default paths are under: the user's, or `<PREFIX>_HOME`.
+    /// The home directory that the default paths are under: the user's, or `<PREFIX>_HOME`; the state directory of
+    /// a system service.
     pub home: PathBuf,
     /// `~/.mayros`, `~/.mayros-rescue`, or `<PREFIX>_STATE_DIR`.
     pub state_dir: PathBuf,
@@ -52,13 +55,16 @@ pub struct Paths {
     pub identity: PathBuf,
     /// The gateway's paired devices: `devices/pending.json`, `devices/paired.json`.
     pub devices: PathBuf,
-    /// What was last installed as a service, and its backups.
+    /// What was last installed as a service, and its backups. Nothing the service itself may write to.
     pub service: PathBuf,
+    /// The secrets of a system service, each in a file with the name of the variable it counts as: root's alone, handed
+    /// to the service by its manager.
+    pub credentials: Option<PathBuf>,
     /// The default of `agents.defaults.workspace`.
     pub workspace: PathBuf,
-    /// Where this user's systemd units are.
+    /// Where systemd units are written to: this user's, or the administrator's.
     pub unit_dir: PathBuf,
-    /// The systemd user unit of this instance.
+    /// The systemd unit of this instance.
     pub unit: PathBuf,
 }
 
@@ -88,6 +94,7 @@ impl Paths {
             identity: state_dir.join("identity"),
             devices: state_dir.join("devices"),
             service: state_dir.join("service"),
+            credentials: None,
             workspace: state_dir.join("workspace"),
             unit: unit_dir.join(unit_name(brand, profile)),
             unit_dir,
@@ -97,14 +104,47 @@ impl Paths {
             config_is_chosen,
         }
     }
+
+    /// Computes every path of the machine's own instance.
+    ///
+    /// What the service writes is in directories that its manager makes for it. What was installed is kept apart from
+    /// them: a service that was taken over must not tell root what to remove.
+    pub(super) fn of_system(brand: Brand, profile: &Profile, dirs: &BaseDirs) -> Self {
+        let (system, slug, name) = (&dirs.system, brand.slug(), service_name(brand, profile));
+        let suffix = profile.name().map(|name| format!("-{name}")).unwrap_or_default();
+        let (state_dir, config_dir) = (system.state.join(&name), system.config.join(&name));
+        Self {
+            home: state_dir.clone(),
+            config: config_dir.join(format!("{slug}.json")),
+            lock: state_dir.join("gateway.lock"),
+            adhoc_lock: system.runtime.join(slug).join(format!("gateway{suffix}.lock")),
+            log: system.logs.join(&name).join("gateway.log"),
+            // The client is this user's, whosever the gateway is.
+            identity: dirs.home.join(format!(".{slug}{suffix}")).join("identity"),
+            devices: state_dir.join("devices"),
+            service: system.state.join(slug).join(&name),
+            credentials: Some(config_dir.join("credentials")),
+            workspace: state_dir.join("workspace"),
+            unit: system.units.join(unit_name(brand, profile)),
+            unit_dir: system.units.clone(),
+            state_dir,
+            state_dir_is_chosen: false,
+            config_is_chosen: false,
+        }
+    }
+}
+
+/// `fased-gateway`, `fased-gateway-rescue`.
+pub(super) fn service_name(brand: Brand, profile: &Profile) -> String {
+    match profile.name() {
+        None => format!("{}-gateway", brand.slug()),
+        Some(name) => format!("{}-gateway-{name}", brand.slug()),
+    }
 }
 
 /// systemd unit name: `fased-gateway.service`, `fased-gateway-rescue.service`.
 pub(super) fn unit_name(brand: Brand, profile: &Profile) -> String {
-    match profile.name() {
-        None => format!("{}-gateway.service", brand.slug()),
-        Some(name) => format!("{}-gateway-{name}.service", brand.slug()),
-    }
+    format!("{}.service", service_name(brand, profile))
 }
 
 /// Expands a leading `~` and makes the path absolute, without looking at the file system.
@@ -152,6 +192,30 @@ mod tests {
         assert_eq!(paths.state_dir, Path::new("/work/state-a"));
         assert_eq!(paths.lock, Path::new("/work/state-a/gateway.lock"));
         assert!(paths.state_dir_is_chosen && paths.config_is_chosen);
+    }
+
+    #[test]
+    fn the_machines_own_gateway_has_the_machines_directories_whatever_the_environment_says() {
+        let dirs = BaseDirs { system: SystemDirs::under("/m"), ..BaseDirs::under("/home/ada") };
+        let profile = Profile::parse("rescue").unwrap();
+        let instance = Instance::of_system(Brand::Mayros, profile, &dirs);
+        let Paths { state_dir, config, log, service, unit, adhoc_lock, identity, .. } = &instance.paths;
+        let table = [
+            (state_dir, "/m/var/lib/mayros-gateway-rescue"),
+            (config, "/m/etc/mayros-gateway-rescue/mayros.json"),
+            (log, "/m/var/log/mayros-gateway-rescue/gateway.log"),
+            (service, "/m/var/lib/mayros/mayros-gateway-rescue"),
+            (unit, "/m/etc/systemd/system/mayros-gateway-rescue.service"),
+            (adhoc_lock, "/m/run/mayros/gateway-rescue.lock"),
+            (identity, "/home/ada/.mayros-rescue/identity"),
+        ];
+        for (path, expected) in table {
+            assert_eq!(path, Path::new(expected));
+        }
+        assert_eq!(instance.command(), "mayros --system --profile rescue");
+        let other = instance.in_other_scope(&Env::default(), &dirs);
+        assert_eq!(other.paths.state_dir, Path::new("/home/ada/.mayros-rescue"));
+        assert_eq!(other.in_other_scope(&Env::default(), &dirs), instance);
     }
 
     #[test]

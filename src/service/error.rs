@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::plan::Refusal;
 use super::reach::Unreachable;
+use super::systemd::words::{journal_option, systemctl};
 use crate::exit::ExitCode;
+use crate::instance::Scope;
 
 /// A failure on the way of a plan.
 #[derive(Debug, thiserror::Error)]
@@ -141,22 +143,25 @@ impl ServiceError {
     }
 
     /// What to do next. `command` is the command for the instance, without a verb.
-    pub fn hints(&self, command: &str) -> Vec<String> {
+    pub fn hints(&self, command: &str, scope: Scope) -> Vec<String> {
         match self {
             Self::Unreachable(unreachable) => vec![unreachable.hint(command)],
-            Self::Refused(refusal) => refusal.hints(command),
+            Self::Refused(refusal) => refusal.hints(command, scope),
             Self::Busy { .. } => vec!["wait for it to end, and try again".to_owned()],
             Self::Job { unit, .. } | Self::NotProven { unit, .. } => {
                 vec![
-                    format!("see why: journalctl --user-unit {unit} -n 50"),
+                    format!("see why: journalctl {} {unit} -n 50", journal_option(scope)),
                     format!("look closer: {command} gateway status --deep"),
                 ]
             }
-            Self::JobDeadline { unit, .. } => vec![format!("watch it: systemctl --user status {unit}")],
-            Self::NotTaken { unit, .. } => vec![format!("systemctl --user status {unit}")],
+            Self::JobDeadline { unit, .. } => vec![format!("watch it: {} status {unit}", systemctl(scope))],
+            Self::NotTaken { unit, .. } => vec![format!("{} status {unit}", systemctl(scope))],
             Self::Linger { user, enable, .. } => {
                 let verb = if *enable { "enable" } else { "disable" };
                 vec![format!("sudo loginctl {verb}-linger {user}")]
+            }
+            Self::Call { kind: CallKind::NotPermitted, .. } if scope == Scope::System => {
+                vec![format!("run the same command as root: sudo {command} ...")]
             }
             Self::File { .. } | Self::Call { .. } => Vec::new(),
         }

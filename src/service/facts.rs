@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::definition::Standing;
 use super::observed::{Manager, Observed};
+use super::systemd::words::start_target;
 use crate::exit::ExitCode;
 
 /// Yes, no, or nobody knows.
@@ -41,7 +42,7 @@ pub struct Fact {
 pub struct Facts {
     /// There is a definition.
     pub installed: Fact,
-    /// It starts with the user's manager.
+    /// It starts by itself: with the user's manager, or at boot.
     pub enabled: Fact,
     /// The manager has the definition in memory.
     pub loaded: Fact,
@@ -150,6 +151,7 @@ impl Facts {
         let state = &reached.state;
         let on = state.unit_file_state == "enabled" && state.wanted_at_login;
         let wanted = if state.wanted_at_login { "wants it" } else { "does not want it" };
+        let target = start_target(observed.scope);
         let ready = match (state.is_active(), state.says_when_ready()) {
             (true, true) => Fact { is: Answer::Yes, because: "it said READY".to_owned() },
             (true, false) => {
@@ -166,7 +168,7 @@ impl Facts {
             installed,
             enabled: Fact {
                 is: on.into(),
-                because: format!("its file is \"{}\", default.target {wanted}", state.unit_file_state),
+                because: format!("its file is \"{}\", {target} {wanted}", state.unit_file_state),
             },
             loaded: Fact {
                 is: state.is_loaded().into(),

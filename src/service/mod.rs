@@ -10,7 +10,7 @@
 //! * [`facts`]: what that means for people: installed, enabled, loaded, running, ready, healthy. Pure.
 //! * [`plan`]: the steps, and the refusals. Pure; the only place that chooses.
 //! * [`manager`], [`apply`]: what performs them, and undoes them when an install fails.
-//! * [`systemd`]: the user manager of systemd.
+//! * [`systemd`]: systemd, the manager of one user's services or of the machine's.
 //!
 //! Knows nothing of the gateway's configuration, protocol or inside: whoever wants to know whether it is healthy
 //! passes in a [`manager::Probe`].
@@ -30,12 +30,4 @@ pub mod redact;
 pub mod spec;
 pub mod systemd;
 
-use serde::Serialize;
-
-/// Whose service manager.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// The manager of one user.
-    User,
-}
+pub use crate::instance::Scope;

@@ -35,6 +35,8 @@ pub struct Observed {
     pub linger: Linger,
     /// Whether this process is itself part of the service.
     pub inside: bool,
+    /// Whether this process may write definitions of this scope: for the machine's, root alone.
+    pub may_write: bool,
     /// The state directory of the instance.
     #[serde(serialize_with = "lossy")]
     pub state_dir: PathBuf,
@@ -70,9 +72,21 @@ pub struct Definition {
     /// The names of those that are not empty; an empty one counts as none.
     #[serde(skip)]
     pub drop_in_names: Vec<OsString>,
-    /// A system-wide service of the same name.
-    #[serde(serialize_with = "lossy_option")]
-    pub other_scope: Option<PathBuf>,
+    /// The sign of a service of the same name in the other scope: the machine's, or some user's.
+    pub other_scope: Option<OtherOwner>,
+}
+
+/// Who owns the same gateway in the other scope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OtherOwner {
+    /// The unit's name there.
+    pub unit: String,
+    /// The link that starts it, or the control group that it runs in.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// The user whose manager has it; none for the machine's, and for what is enabled for every user.
+    pub user: Option<String>,
 }
 
 /// Why nothing may be written into the directory of definitions.
@@ -174,7 +188,8 @@ pub struct UnitState {
     pub result: String,
     /// `enabled`, `disabled`, `static`, `linked`, `masked`, ...; empty when there is no file.
     pub unit_file_state: String,
-    /// Whether `default.target` really wants it: "enabled" alone does not say that it starts.
+    /// Whether it really starts by itself, at login or at boot: the target that does it wants it, which "enabled" alone
+    /// does not say.
     pub wanted_at_login: bool,
     /// The file the manager loaded.
     #[serde(serialize_with = "lossy_option")]
@@ -250,6 +265,8 @@ pub enum Linger {
     Yes,
     /// It ends with the last session.
     No,
+    /// It is the machine's manager, which always runs.
+    NotNeeded,
     /// Nobody could tell, and why.
     Unknown(String),
 }
@@ -289,6 +306,7 @@ pub(super) fn sample(unit: &str, path: &str) -> Observed {
         manager: Manager::Unreachable { unreachable: Unreachable::NoSystemd { place: Place::OtherSystem } },
         linger: Linger::Yes,
         inside: false,
+        may_write: true,
         state_dir: "/home/ada/.fased".into(),
         state_dir_exists: true,
         service_dir: "/home/ada/.fased/service".into(),

@@ -59,7 +59,7 @@ pub enum Unreachable {
         wsl: bool,
     },
     /// There is a bus, and no manager on it or none that talks to us.
-    #[error("the user bus at {address} does not lead to a systemd user manager: {why}")]
+    #[error("the bus at {address} does not lead to the systemd manager that is meant: {why}")]
     Bus {
         /// The bus.
         address: String,
@@ -68,20 +68,23 @@ pub enum Unreachable {
         /// Whether it refused for lack of permission.
         refused: bool,
     },
+    /// The machine has no system bus, and this user no other way to its manager.
+    #[error("there is no system bus, over which the machine's service manager could be asked")]
+    NoSystemBus,
     /// There is no bus and no `systemctl` either.
-    #[error("there is no user bus, and systemctl, which could do without one, cannot be run: {why}")]
+    #[error("there is no bus, and systemctl, which could do without one, cannot be run: {why}")]
     NoTool {
         /// What running it gave.
         why: String,
     },
     /// It was asked, and what came back is no answer.
-    #[error("the user manager did not answer as it should: {why}")]
+    #[error("the service manager did not answer as it should: {why}")]
     NoAnswer {
         /// What came back.
         why: String,
     },
     /// It was asked and did not answer in time.
-    #[error("the user manager did not answer within {seconds} s")]
+    #[error("the service manager did not answer within {seconds} s")]
     Silent {
         /// How long it had.
         seconds: u64,
@@ -134,7 +137,9 @@ impl Unreachable {
         match self {
             Self::Sudo { user } => {
                 format!(
-                    "run the same command as {user}, without sudo; only lingering needs root: sudo loginctl enable-linger {user}"
+                    "run the same command as {user}, without sudo (only lingering needs root: sudo loginctl \
+                     enable-linger {user}); or, for a service of the whole machine: sudo {command} --system gateway \
+                     install"
                 )
             }
             Self::NoSystemd { place: Place::Wsl } => {
@@ -160,6 +165,9 @@ impl Unreachable {
                     "start it: sudo loginctl enable-linger {user}, or see systemctl status user@$(id -u {user}).service"
                 )
             }
+            Self::NoSystemBus => {
+                format!("start it: sudo systemctl start dbus.socket; or {foreground}")
+            }
             Self::Bus { .. } => {
                 "unset DBUS_SESSION_BUS_ADDRESS and check that XDG_RUNTIME_DIR is /run/user/$(id -u)"
                     .to_owned()
@@ -167,8 +175,13 @@ impl Unreachable {
             Self::NoTool { .. } => {
                 "install systemd's own tools, or dbus-user-session for a user bus".to_owned()
             }
-            Self::NoAnswer { .. } => "look at its state: systemctl --user status".to_owned(),
-            Self::Silent { .. } => "see whether it is busy: systemctl --user list-jobs".to_owned(),
+            Self::NoAnswer { .. } => {
+                "look at its state: systemctl --user status (or, for --system: systemctl status)".to_owned()
+            }
+            Self::Silent { .. } => {
+                "see whether it is busy: systemctl --user list-jobs (or, for --system: systemctl list-jobs)"
+                    .to_owned()
+            }
         }
     }
 }

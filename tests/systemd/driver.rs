@@ -156,7 +156,7 @@ fn failure(error: &ServiceError, observed: &Observed) -> Value {
         message = format!("{message}: {error}");
         cause = error.source();
     }
-    json!({ "exit": error.exit_code().number(), "error": message, "hints": error.hints(&observed.command) })
+    json!({ "exit": error.exit_code().number(), "error": message, "hints": error.hints(&observed.command, observed.scope) })
 }
 
 async fn act(

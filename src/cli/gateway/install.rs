@@ -1,8 +1,8 @@
-//! `gateway install`: the gateway as a service of this user, running now and at every login.
+//! `gateway install`: the gateway as a service of this user or of the machine, running now and from now on.
 
 use clap::Args as ClapArgs;
 
-use super::service::{How, Verb, carry_out};
+use super::service::{How, Verb, carry_out, service_error};
 use crate::cli::config::guard::{config_invalid, config_not_created};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -11,7 +11,9 @@ use crate::config::create::{CreateError, Token, create_minimal, ensure_token};
 use crate::config::section::Mode;
 use crate::config::tilde_path;
 use crate::exit::ExitCode;
-use crate::service::plan::{Install, Intent};
+use crate::host;
+use crate::service::Scope;
+use crate::service::plan::{Install, Intent, Refusal};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -24,10 +26,10 @@ pub(super) struct Args {
     /// Do not start it now
     #[arg(long)]
     no_start: bool,
-    /// Do not start it at login
+    /// Do not start it at login (with --system: at boot)
     #[arg(long)]
     no_enable: bool,
-    /// Let this user's services outlive the last session (loginctl enable-linger)
+    /// Let this user's services outlive the last session (loginctl enable-linger); the machine's do so anyway
     #[arg(long)]
     linger: bool,
     #[command(flatten)]
@@ -35,6 +37,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    if context.instance.scope == Scope::System && host::user::id() != 0 {
+        return Err(service_error(Refusal::NotRoot { verb: "install" }.into(), context));
+    }
     if !args.how.dry_run {
         configure(args.how.json, context, ui)?;
     }

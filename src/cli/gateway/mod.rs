@@ -29,13 +29,13 @@ pub(super) struct Args {
 enum Command {
     /// Run the gateway in the foreground (the same as `gateway` alone)
     Run(run::Args),
-    /// Install the gateway as a service of this user, running now and at every login
+    /// Install the gateway as a service of this user, or with --system of the machine, running now and from now on
     Install(install::Args),
     /// Remove the service; configuration and state stay
     Uninstall(service::How),
     /// Start the service
     Start(service::How),
-    /// Stop the service; it stays down until it is started, or until the next login
+    /// Stop the service; it stays down until it is started, or until the next login or boot
     Stop(service::How),
     /// Restart the service
     Restart(service::How),

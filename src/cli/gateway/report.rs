@@ -34,7 +34,7 @@ fn service(found: &Report, ui: &mut Ui) {
         Answer::No => "disabled",
         Answer::Unknown => "unknown",
     };
-    ui.out(&format!("Service: systemd user ({enabled})"));
+    ui.out(&format!("Service: systemd {} ({enabled})", observed.scope.word()));
     ui.out(&format!("Unit: {}", observed.unit));
     if observed.definition.standing != Standing::Missing {
         ui.out(&format!("Service file: {}", observed.definition.path.display()));
@@ -105,6 +105,7 @@ fn facts(found: &Report, ui: &mut Ui) {
     match &found.service.observed.linger {
         Linger::Yes => ui.out("Linger:    yes"),
         Linger::No => ui.out("Linger:    no       the service ends with the last session"),
+        Linger::NotNeeded => {}
         Linger::Unknown(why) => ui.out(&format!("Linger:    unknown  {why}")),
     }
 }
@@ -128,7 +129,8 @@ fn advice(found: &Report, context: &Context, ui: &mut Ui) {
     let command = context.instance.command();
     let facts = &found.service.facts;
     if let Manager::Unreachable { unreachable } = &found.service.observed.manager {
-        ui.note(&format!("systemd user services unavailable: {unreachable}"));
+        let scope = found.service.observed.scope.word();
+        ui.note(&format!("systemd {scope} services unavailable: {unreachable}"));
         ui.hint(&unreachable.hint(&command));
         return;
     }

@@ -9,6 +9,7 @@ use super::line::Line;
 use super::{Args, Printer};
 use crate::cli::context::Context;
 use crate::host::process;
+use crate::service::systemd::words::manager_option;
 
 /// Bytes of complaints that are kept.
 const COMPLAINTS: u64 = 4096;
@@ -17,7 +18,7 @@ const COMPLAINTS: u64 = 4096;
 pub(super) async fn show(args: &Args, context: &Context, printer: &mut Printer<'_>) -> io::Result<()> {
     let unit = context.instance.unit_name();
     let mut command = process::command("journalctl");
-    command.args(["--user", "--output=json", "--no-pager", "--quiet"]);
+    command.args([manager_option(context.instance.scope), "--output=json", "--no-pager", "--quiet"]);
     command.arg(format!("--unit={unit}")).arg(format!("--lines={}", args.limit));
     if args.follow {
         command.arg("--follow");

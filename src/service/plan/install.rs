@@ -1,9 +1,11 @@
 //! What an install does: only what is missing, and nothing to what is not ours.
 
 use super::{Decided, Desired, Install, Look, Planned, Refusal, Step, planned};
+use crate::instance::Scope;
 use crate::service::definition::{Found, Standing};
 use crate::service::observed::{DirectoryProblem, Linger};
 use crate::service::record::Record;
+use crate::service::systemd::words::start_target;
 
 pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) -> Decided {
     check_place(install, look)?;
@@ -24,7 +26,7 @@ pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) 
     }
     let enable = install.enable && !(state.unit_file_state == "enabled" && state.wanted_at_login);
     if enable {
-        steps.push(planned(Step::Enable, "default.target does not want it"));
+        steps.push(planned(Step::Enable, &format!("{} does not want it", start_target(observed.scope))));
     }
     let loads_anew = write.is_some()
         || enable
@@ -52,7 +54,8 @@ pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) 
     notes.extend(super::verbs::drop_in_note(observed));
     if let Some(owner) = observed.definition.foreign_owner {
         let path = observed.definition.path.display();
-        notes.push(format!("{path} belongs to user {owner}; to take it: sudo chown $(id -u) {path}"));
+        let us = if observed.scope == Scope::System { "root" } else { "$(id -u)" };
+        notes.push(format!("{path} belongs to user {owner}; to take it: sudo chown {us} {path}"));
     }
     Ok((steps, notes))
 }
@@ -70,9 +73,7 @@ fn check_place(install: Install, look: Look<'_>) -> Result<(), Refusal> {
         return Err(Refusal::NotRead { dir });
     }
     match &definition.other_scope {
-        Some(path) if !install.force => {
-            Err(Refusal::OtherScope { unit: look.observed.unit.clone(), path: path.clone() })
-        }
+        Some(owner) if !install.force => Err(Refusal::OtherScope(owner.clone())),
         _ => Ok(()),
     }
 }
@@ -142,7 +143,7 @@ fn keep(
     notes: &mut Vec<String>,
 ) {
     let observed = look.observed;
-    let linger = install.linger && observed.linger != Linger::Yes;
+    let linger = install.linger && !matches!(observed.linger, Linger::Yes | Linger::NotNeeded);
     if linger {
         steps.push(planned(Step::EnableLinger, "without it the service ends with the last session"));
     } else if observed.linger == Linger::No {

@@ -29,7 +29,7 @@ pub enum Intent {
     Uninstall,
     /// It runs.
     Start,
-    /// It does not run, until it is started or the next login.
+    /// It does not run, until it is started, or the next login or boot.
     Stop,
     /// A new process runs.
     Restart,
@@ -41,7 +41,7 @@ pub enum Intent {
 pub struct Install {
     /// Replace a definition that was edited or is not ours (its text is kept in the state directory).
     pub force: bool,
-    /// Start it at every login.
+    /// Start it at every login, or at boot.
     pub enable: bool,
     /// Start it now.
     pub start: bool,
@@ -89,6 +89,11 @@ const SCHEMA: u32 = 1;
 
 /// Decides what to do. `desired` is needed for [`Intent::Install`] alone.
 pub fn plan(intent: Intent, desired: Option<&Desired>, observed: &Observed) -> Result<Plan, Refusal> {
+    match intent {
+        Intent::Install(_) if !observed.may_write => return Err(Refusal::NotRoot { verb: "install" }),
+        Intent::Uninstall if !observed.may_write => return Err(Refusal::NotRoot { verb: "uninstall" }),
+        _ => {}
+    }
     let reached = match &observed.manager {
         super::observed::Manager::Reached(reached) => reached,
         super::observed::Manager::Unreachable { unreachable } => {
@@ -146,12 +151,17 @@ mod tests {
 
     use super::*;
     use crate::exit::ExitCode;
+    use crate::service::Scope;
     use crate::service::definition::{Found, Standing};
-    use crate::service::observed::{self, DirectoryProblem, Linger, UnitState, Via};
+    use crate::service::observed::{self, DirectoryProblem, Linger, OtherOwner, UnitState, Via};
     use crate::service::record;
 
     const UNIT: &str = "fased-gateway.service";
     const PATH: &str = "/home/ada/.config/systemd/user/fased-gateway.service";
+
+    fn other_owner() -> OtherOwner {
+        OtherOwner { unit: UNIT.to_owned(), path: "/etc/x".into(), user: Some("ada".to_owned()) }
+    }
 
     fn remembered(text: &str) -> Record {
         Record {
@@ -416,7 +426,7 @@ mod tests {
             ),
             (
                 "a system service",
-                |seen, _| seen.definition.other_scope = Some("/etc/x".into()),
+                |seen, _| seen.definition.other_scope = Some(other_owner()),
                 "Conflict",
                 forced,
             ),
@@ -644,7 +654,10 @@ mod tests {
         {
             let refusal = plan(intent, Some(&desired("new", true)), &observed).unwrap_err();
             assert_eq!(refusal.exit_code(), ExitCode::NoManager);
-            assert_eq!(refusal.hints("fased"), ["run it in the foreground instead: fased gateway run"]);
+            assert_eq!(
+                refusal.hints("fased", Scope::User),
+                ["run it in the foreground instead: fased gateway run"]
+            );
         }
     }
 
@@ -661,5 +674,21 @@ mod tests {
                 "1. keep the present definition in /home/ada/.fased/service/{UNIT}.previous: it is about to be replaced\n2. write {PATH}: what is wanted has changed"
             )
         );
+    }
+
+    #[test]
+    fn the_machines_definitions_are_roots_to_write_and_everybodys_to_start() {
+        let decide =
+            |intent| decide(intent, &desired("old", false), running(), |seen, _| seen.may_write = false);
+        for (intent, verb) in
+            [(Intent::Install(Install::default()), "install"), (Intent::Uninstall, "uninstall")]
+        {
+            let refusal = decide(intent).unwrap_err();
+            assert_eq!(refusal, Refusal::NotRoot { verb });
+            assert_eq!(refusal.exit_code(), ExitCode::NotPermitted);
+            let hint = format!("sudo fased --system gateway {verb}");
+            assert_eq!(refusal.hints("fased --system", Scope::System), [hint]);
+        }
+        assert!(decide(Intent::Restart).is_ok());
     }
 }

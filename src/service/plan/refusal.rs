@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::exit::ExitCode;
-use crate::service::observed::{DirectoryProblem, lossy};
+use crate::instance::Scope;
+use crate::service::observed::{DirectoryProblem, OtherOwner, lossy};
 use crate::service::reach::Unreachable;
+use crate::service::systemd::words::systemctl;
 
 /// Why an intent is not carried out. Nothing has been changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -74,20 +76,20 @@ pub enum Refusal {
     #[error("{}", directory_message(.0))]
     Directory(DirectoryProblem),
     /// The manager looks for definitions elsewhere.
-    #[error("the user manager does not read {}: its XDG_CONFIG_HOME is another one", .dir.display())]
+    #[error("the service manager does not read {}: its configuration directory is another one", .dir.display())]
     NotRead {
         /// The directory that would be written to.
         #[serde(serialize_with = "lossy")]
         dir: PathBuf,
     },
-    /// The same service exists system-wide.
-    #[error("{unit} exists as a system service too ({}); one gateway needs one owner", .path.display())]
-    OtherScope {
-        /// The unit.
-        unit: String,
-        /// The system-wide definition.
-        #[serde(serialize_with = "lossy")]
-        path: PathBuf,
+    /// The same gateway is somebody's service in the other scope.
+    #[error("{}; one gateway needs one owner", other_scope_message(.0))]
+    OtherScope(OtherOwner),
+    /// The machine's definitions are root's.
+    #[error("only root can {verb} a service of the machine")]
+    NotRoot {
+        /// `install` or `uninstall`.
+        verb: &'static str,
     },
     /// The manager cannot load the definition.
     #[error("systemd cannot load {unit} ({load_state}): {why}")]
@@ -111,10 +113,8 @@ impl Refusal {
             Self::Unreachable(unreachable) => unreachable.exit_code(),
             Self::NotInstalled { .. } | Self::Orphan { .. } => ExitCode::NotInstalled,
             Self::Edited { .. } => ExitCode::Drift,
-            Self::ManagedElsewhere { .. } | Self::Foreign { .. } | Self::OtherScope { .. } => {
-                ExitCode::Conflict
-            }
-            Self::Directory(_) => ExitCode::NotPermitted,
+            Self::ManagedElsewhere { .. } | Self::Foreign { .. } | Self::OtherScope(_) => ExitCode::Conflict,
+            Self::Directory(_) | Self::NotRoot { .. } => ExitCode::NotPermitted,
             Self::Masked { .. }
             | Self::Unreadable { .. }
             | Self::NotRead { .. }
@@ -132,7 +132,8 @@ impl Refusal {
     }
 
     /// What to do next. `command` is the command for the instance, without a verb.
-    pub fn hints(&self, command: &str) -> Vec<String> {
+    pub fn hints(&self, command: &str, scope: Scope) -> Vec<String> {
+        let systemctl = systemctl(scope);
         let one = |hint: String| vec![hint];
         match self {
             Self::Unreachable(unreachable) => one(unreachable.hint(command)),
@@ -140,16 +141,16 @@ impl Refusal {
             Self::Orphan { .. } => one(format!(
                 "put the definition back ({command} gateway install) or stop it ({command} gateway stop)"
             )),
-            Self::Masked { unit } => one(format!("systemctl --user unmask {unit}")),
+            Self::Masked { unit } => one(format!("{systemctl} unmask {unit}")),
             Self::ManagedElsewhere { path, .. } => {
                 let unit = path.file_name().unwrap_or_default().to_string_lossy();
-                one(format!("change it there, or in a drop-in: systemctl --user edit {unit}"))
+                one(format!("change it there, or in a drop-in: {systemctl} edit {unit}"))
             }
             Self::Edited { path, .. } => {
                 let unit = path.file_name().unwrap_or_default().to_string_lossy();
                 vec![
                     format!(
-                        "put your changes into a drop-in, where no install touches them: systemctl --user edit {unit}"
+                        "put your changes into a drop-in, where no install touches them: {systemctl} edit {unit}"
                     ),
                     format!("then overwrite the file (a copy is kept): {command} gateway install --force"),
                 ]
@@ -158,17 +159,40 @@ impl Refusal {
                 one(format!("to replace it (a copy is kept): {command} gateway install --force"))
             }
             Self::Unreadable { path, .. } => one(format!("look at it, and move it away: {}", path.display())),
-            Self::Directory(problem) => one(directory_hint(problem, command)),
+            Self::Directory(problem) => one(directory_hint(problem, command, scope)),
             Self::NotRead { .. } => one("run this with the XDG_CONFIG_HOME of your login session".to_owned()),
-            Self::OtherScope { unit, .. } => vec![
+            Self::OtherScope(owner) => vec![
+                format!("to have it here instead, take it away there first: {}", disable_there(owner, scope)),
                 format!(
-                    "keep the system service and do not install here, or: sudo systemctl disable --now {unit}"
+                    "then: {}{command} gateway install",
+                    if scope == Scope::System { "sudo " } else { "" }
                 ),
                 format!("if they are meant to exist side by side: {command} gateway install --force"),
             ],
+            Self::NotRoot { verb } => one(format!("sudo {command} gateway {verb}")),
             Self::BadDefinition { .. } => one(format!("write it anew: {command} gateway install --force")),
             Self::NothingDesired => Vec::new(),
         }
+    }
+}
+
+fn other_scope_message(owner: &OtherOwner) -> String {
+    let (unit, path) = (&owner.unit, owner.path.display());
+    match &owner.user {
+        Some(user) => format!("{unit} is a service of the user {user}, too ({path})"),
+        None => format!("{unit} exists in the other scope, too ({path})"),
+    }
+}
+
+/// The command that ends a service of the other scope for good.
+fn disable_there(owner: &OtherOwner, here: Scope) -> String {
+    let unit = &owner.unit;
+    match (here, &owner.user) {
+        (Scope::User, _) => format!("sudo systemctl disable --now {unit}"),
+        (Scope::System, Some(user)) => {
+            format!("sudo systemctl --user --machine={user}@ disable --now {unit}")
+        }
+        (Scope::System, None) => format!("sudo systemctl --global disable {unit}"),
     }
 }
 
@@ -185,9 +209,12 @@ fn directory_message(problem: &DirectoryProblem) -> String {
     }
 }
 
-fn directory_hint(problem: &DirectoryProblem, command: &str) -> String {
+fn directory_hint(problem: &DirectoryProblem, command: &str, scope: Scope) -> String {
     match problem {
         DirectoryProblem::Writable { dir } => format!("chmod go-w {}", dir.display()),
+        DirectoryProblem::Owner { dir, .. } if scope == Scope::System => {
+            format!("sudo chown root:root {}", dir.display())
+        }
         DirectoryProblem::Owner { dir, .. } => {
             format!("sudo chown -R \"$(id -u):$(id -g)\" {}", dir.display())
         }
@@ -195,5 +222,45 @@ fn directory_hint(problem: &DirectoryProblem, command: &str) -> String {
             format!("to write into it all the same: {command} gateway install --force")
         }
         DirectoryProblem::Unusable { dir, .. } => format!("look at it: ls -ld {}", dir.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lifecycle notes B7: one gateway, one owner; the way out is two commands, whichever side is asked.
+    #[test]
+    fn the_other_scopes_service_is_named_with_the_two_commands_that_end_it() {
+        let table = [
+            (
+                Scope::User,
+                None,
+                "sudo systemctl disable --now fased-gateway.service",
+                "then: fased gateway install",
+            ),
+            (
+                Scope::System,
+                Some("ada"),
+                "sudo systemctl --user --machine=ada@ disable --now fased-gateway.service",
+                "then: sudo fased gateway install",
+            ),
+            (
+                Scope::System,
+                None,
+                "sudo systemctl --global disable fased-gateway.service",
+                "then: sudo fased gateway install",
+            ),
+        ];
+        for (scope, user, disable, install) in table {
+            let refusal = Refusal::OtherScope(OtherOwner {
+                unit: "fased-gateway.service".to_owned(),
+                path: "/etc/x".into(),
+                user: user.map(str::to_owned),
+            });
+            let hints = refusal.hints("fased", scope);
+            assert!(hints[0].ends_with(disable) && hints[1] == install, "{hints:?}");
+            assert_eq!(refusal.exit_code(), ExitCode::Conflict);
+        }
     }
 }

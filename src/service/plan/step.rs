@@ -55,9 +55,9 @@ pub enum Step {
         /// Whether a value that is not in force is an error, or only told.
         strict: bool,
     },
-    /// Start it at every login.
+    /// Start it at every login, or at boot.
     Enable,
-    /// Do not start it at login.
+    /// Do not start it by itself.
     Disable,
     /// Clear earlier failures: they, and restarts by hand, count against the start limit.
     ResetFailed,
@@ -113,8 +113,8 @@ impl fmt::Display for Step {
             Self::RemoveDefinition { path } => write!(f, "remove {}", path.display()),
             Self::Reload => f.write_str("reload the manager's definitions"),
             Self::CheckDefinition { .. } => f.write_str("check what the manager understood"),
-            Self::Enable => f.write_str("enable at login"),
-            Self::Disable => f.write_str("disable at login"),
+            Self::Enable => f.write_str("enable"),
+            Self::Disable => f.write_str("disable"),
             Self::ResetFailed => f.write_str("clear earlier failures"),
             Self::Start { wait: true } => f.write_str("start"),
             Self::Stop { wait: true } => f.write_str("stop"),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::unit;
+use super::{neighbour, unit};
 use crate::host;
 use crate::host::stat::{Kind, Stat};
 use crate::instance::Instance;
@@ -55,7 +55,7 @@ pub fn inspect(instance: &Instance) -> Disk {
                 .map(Into::into)
                 .collect(),
             drop_ins,
-            other_scope: system_service(Path::new("/"), &name),
+            other_scope: neighbour::find(Path::new("/"), instance),
         },
         record,
         state_dir_exists: paths.state_dir.exists(),
@@ -140,23 +140,9 @@ fn is_filled(path: &Path) -> bool {
     path.metadata().is_ok_and(|meta| meta.len() > 0)
 }
 
-/// The sign that the system manager owns a service of this name: a link that starts it at boot, or its control
-/// group, which is there while it runs. A unit file alone is a package's offer.
-fn system_service(root: &Path, name: &str) -> Option<PathBuf> {
-    let dirs = ["etc/systemd/system", "run/systemd/system"].map(|dir| root.join(dir));
-    let edges = dirs.iter().flat_map(|dir| host::stat::names(dir)).filter(|dir| is_edge(dir));
-    let links = edges.map(|dir| dir.join(name));
-    let group = root.join("sys/fs/cgroup/system.slice").join(name);
-    links.chain([group]).find(|path| path.symlink_metadata().is_ok())
-}
-
-fn is_edge(dir: &Path) -> bool {
-    dir.extension().is_some_and(|kind| kind == "wants" || kind == "requires")
-}
-
 /// Whether a `.wants` or `.requires` directory has a link to another unit.
 fn other_units_enabled(unit_dir: &Path, name: &str) -> bool {
-    let edges = host::stat::names(unit_dir).into_iter().filter(|dir| is_edge(dir));
+    let edges = host::stat::names(unit_dir).into_iter().filter(|dir| neighbour::is_edge(dir));
     edges.flat_map(|dir| host::stat::names(&dir)).any(|link| link.file_name().is_none_or(|link| link != name))
 }
 
@@ -239,21 +225,6 @@ mod tests {
         assert!(!disk.other_units_enabled);
         put(&dir.join("default.target.wants/other.service"), "");
         assert!(inspect(&instance).other_units_enabled);
-    }
-
-    /// Lifecycle notes, A1 row 4.
-    #[test]
-    fn a_system_service_counts_when_it_is_enabled_or_runs_not_when_a_package_offers_it() {
-        let root = tempfile::tempdir().unwrap();
-        let path = |path: &str| root.path().join(path);
-        put(&path("etc/systemd/system/a.service"), "");
-        assert_eq!(system_service(root.path(), "a.service"), None);
-        let link = path("etc/systemd/system/multi-user.target.wants/a.service");
-        put(&link, "");
-        assert_eq!(system_service(root.path(), "a.service"), Some(link));
-        let group = path("sys/fs/cgroup/system.slice/b.service");
-        fs::create_dir_all(&group).unwrap();
-        assert_eq!(system_service(root.path(), "b.service"), Some(group));
     }
 
     /// Lifecycle notes, A4 row 92.

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use zbus::OwnedObjectPath;
 use zbus::proxy::CacheProperties;
 
-use super::bus;
+use super::{bus, surroundings};
 use crate::host;
 use crate::instance::Env;
 use crate::service::error::{CallKind, ServiceError};
@@ -80,7 +80,7 @@ async fn lingers(env: &Env) -> zbus::Result<bool> {
     }
 }
 
+/// Where there is no system bus, connecting to its usual place tells so.
 fn system_bus(env: &Env) -> String {
-    let usual = "unix:path=/run/dbus/system_bus_socket";
-    env.text("DBUS_SYSTEM_BUS_ADDRESS").unwrap_or(usual).to_owned()
+    surroundings::system_bus(env).unwrap_or_else(|| "unix:path=/run/dbus/system_bus_socket".to_owned())
 }

@@ -153,11 +153,11 @@ impl Link {
         }
     }
 
-    /// Whether `default.target` wants a unit: only then does it start with the manager (lifecycle notes E9.4).
-    pub async fn wanted_at_login(&self, name: &str) -> Result<bool, ServiceError> {
+    /// Whether a target wants a unit: only then does it start by itself (lifecycle notes E9.4).
+    pub async fn wanted_by(&self, target: &str, name: &str) -> Result<bool, ServiceError> {
         let target = match self {
-            Self::Bus(bus) => bus.unit("default.target", &UNIT).await?,
-            Self::Systemctl(systemctl) => systemctl.unit("default.target").await?,
+            Self::Bus(bus) => bus.unit(target, &UNIT).await?,
+            Self::Systemctl(systemctl) => systemctl.unit(target).await?,
         };
         Ok(["Wants", "Requires"].iter().any(|edge| target.list(edge).iter().any(|unit| unit == name)))
     }

@@ -1,6 +1,6 @@
-//! The systemd user manager: looking at one service, and performing the steps of a plan.
+//! systemd, one user's manager or the machine's: looking at one service, and performing the steps of a plan.
 //!
-//! Over D-Bus where there is a user bus, by `systemctl` where there is none (`link`). Which steps there are to do
+//! Over D-Bus where there is a bus, by `systemctl` where there is none (`link`). Which steps there are to do
 //! is decided in [`super::plan`]; what a unit file says, in [`mod@unit`].
 
 mod bus;
@@ -9,6 +9,7 @@ mod effective;
 pub mod exits;
 mod linger;
 pub mod link;
+mod neighbour;
 mod perform;
 mod properties;
 mod prove;
@@ -19,6 +20,7 @@ mod systemctl;
 mod timespan;
 pub mod unit;
 pub mod version;
+pub mod words;
 
 pub use unit::RenderError;
 
@@ -32,14 +34,15 @@ use version::Version;
 use super::Scope;
 use super::error::ServiceError;
 use super::manager::{Circumstances, Manager};
-use super::observed::{Observed, Reached};
+use super::observed::{Linger, Observed, Reached};
 use super::plan::{Desired, Step};
 use super::reach::Unreachable;
 use super::spec::ServiceSpec;
 use super::{observed, redact};
+use crate::host;
 use crate::instance::{Env, Instance};
 
-/// One gateway's service with the user manager.
+/// One gateway's service with the manager of its scope.
 #[derive(Clone, Debug)]
 pub struct Systemd {
     instance: Instance,
@@ -51,7 +54,7 @@ pub struct Systemd {
 impl Systemd {
     /// Finds the way to the manager. That there is none is something to observe, not an error.
     pub async fn connect(instance: &Instance, env: &Env) -> Self {
-        let link = match surroundings::ways(&surroundings::see(env)) {
+        let link = match surroundings::ways(&surroundings::see(env), instance.scope) {
             Ok(ways) => Link::open(&ways).await,
             Err(unreachable) => Err(unreachable),
         };
@@ -62,7 +65,7 @@ impl Systemd {
     async fn ask(&self) -> Result<Reached, Unreachable> {
         let link = self.link.as_ref().map_err(Clone::clone)?;
         let answers = async {
-            let wanted = link.wanted_at_login(&self.unit).await?;
+            let wanted = link.wanted_by(words::start_target(self.instance.scope), &self.unit).await?;
             Ok((link.service(&self.unit).await?.unit_state(wanted), link.unit_path().await?))
         };
         let silent = || Unreachable::Silent { seconds: ANSWER_DEADLINE.as_secs() };
@@ -77,6 +80,14 @@ impl Systemd {
         let failed = state.active_state == "failed" || state.awaits_restart();
         let failure = failed.then(|| exits::why_down(&state).0);
         Ok(self.respelled(Reached { via: link.via(), version, reads_directory, failure, state }))
+    }
+
+    /// The machine's services outlive every session.
+    async fn linger(&self) -> Linger {
+        match self.instance.scope {
+            Scope::User => linger::read(&self.env).await,
+            Scope::System => Linger::NotNeeded,
+        }
     }
 
     /// With our own path for our own file, where the manager knows the home directory by another name.
@@ -102,7 +113,7 @@ impl Manager for Systemd {
     async fn observe(&self) -> Observed {
         let instance = self.instance.clone();
         let disk = tokio::task::spawn_blocking(move || disk::inspect(&instance));
-        let (disk, manager, linger) = tokio::join!(disk, self.ask(), linger::read(&self.env));
+        let (disk, manager, linger) = tokio::join!(disk, self.ask(), self.linger());
         // The look at the disk neither panics nor is it aborted: the runtime is still here to await it.
         let disk = disk.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let manager = match manager {
@@ -111,10 +122,11 @@ impl Manager for Systemd {
         };
         let group = manager.reached().and_then(|reached| reached.state.control_group.as_deref());
         Observed {
-            scope: Scope::User,
+            scope: self.instance.scope,
             unit: self.unit.clone(),
             command: self.instance.command(),
             inside: disk::is_inside(&disk.own_cgroup, group),
+            may_write: self.instance.scope == Scope::User || host::user::id() == 0,
             definition: disk.definition,
             record: disk.record,
             manager,

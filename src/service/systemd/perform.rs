@@ -195,7 +195,7 @@ async fn set_linger(
         }
         Err(error) => {
             let mut notes = vec![error.to_string()];
-            notes.extend(error.hints(&systemd.instance.command()));
+            notes.extend(error.hints(&systemd.instance.command(), systemd.instance.scope));
             Ok(notes)
         }
     }

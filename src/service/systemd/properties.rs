@@ -114,7 +114,8 @@ impl Properties {
         }
     }
 
-    /// What the planner and people want to know of a unit. `wanted` says whether `default.target` wants it.
+    /// What the planner and people want to know of a unit. `wanted` says whether the target wants it that
+    /// starts what starts by itself.
     pub fn unit_state(&self, wanted_at_login: bool) -> UnitState {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let active_state = self.text("ActiveState").to_owned();

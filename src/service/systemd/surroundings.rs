@@ -1,4 +1,4 @@
-//! Where this user's manager should be, and what stands in the way: one look, then a decision by table.
+//! Where the manager should be, and what stands in the way: one look, then a decision by table.
 //!
 //! The rules are those of `systemctl --user` (lifecycle notes E2), with one more: a missing `XDG_RUNTIME_DIR` is
 //! filled in from `/run/user/UID`, for shells that were not opened by a login.
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::host;
 use crate::host::stat::{Kind, Stat};
-use crate::instance::Env;
+use crate::instance::{Env, Scope};
 use crate::service::reach::{Place, Unreachable};
 
 /// What the decision needs to know.
@@ -30,12 +30,18 @@ pub struct Surroundings {
     pub sockets: Vec<PathBuf>,
     /// `DBUS_SESSION_BUS_ADDRESS`.
     pub bus_address: Option<String>,
+    /// The system bus, if there is one.
+    pub system_bus: Option<String>,
+    /// Whether the machine's manager has a socket of its own that this user may use.
+    pub system_socket: bool,
 }
 
 /// How the manager can be asked, best first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ways {
-    /// The runtime directory of this user.
+    /// Whose manager it is.
+    pub scope: Scope,
+    /// The runtime directory of this user, or of the machine.
     pub runtime_dir: PathBuf,
     /// Buses that may lead to it.
     pub buses: Vec<String>,
@@ -50,6 +56,9 @@ pub struct Ways {
 impl Ways {
     /// Why there is no way.
     pub fn not_running(&self) -> Unreachable {
+        if self.scope == Scope::System {
+            return Unreachable::NoSystemBus;
+        }
         Unreachable::NotRunning { user: self.user.clone(), dir: self.runtime_dir.clone(), wsl: self.wsl }
     }
 }
@@ -78,7 +87,18 @@ pub fn see(env: &Env) -> Surroundings {
         chosen_dir,
         usual_dir,
         bus_address: env.text("DBUS_SESSION_BUS_ADDRESS").map(str::to_owned),
+        system_bus: system_bus(env),
+        // The manager answers nobody but root there.
+        system_socket: uid == 0 && is_socket(&PathBuf::from("/run/systemd/private")),
     }
+}
+
+/// The system bus: where the environment says, else at its usual place if there is a socket.
+pub fn system_bus(env: &Env) -> Option<String> {
+    let usual = "/run/dbus/system_bus_socket";
+    let there = host::stat::target(Path::new(usual)).is_some_and(|stat| stat.kind == Kind::Socket);
+    let chosen = env.text("DBUS_SYSTEM_BUS_ADDRESS").map(str::to_owned);
+    chosen.or_else(|| there.then(|| format!("unix:path={usual}")))
 }
 
 /// The kind of place, unless it was booted with systemd (sd_booted(3)).
@@ -104,7 +124,29 @@ fn without_systemd(env: &Env, wsl: bool) -> Option<Place> {
 }
 
 /// Decides how to reach the manager.
-pub fn ways(seen: &Surroundings) -> Result<Ways, Unreachable> {
+pub fn ways(seen: &Surroundings, scope: Scope) -> Result<Ways, Unreachable> {
+    match scope {
+        Scope::User => user_ways(seen),
+        Scope::System => system_ways(seen),
+    }
+}
+
+fn system_ways(seen: &Surroundings) -> Result<Ways, Unreachable> {
+    if let Some(place) = &seen.without_systemd {
+        return Err(Unreachable::NoSystemd { place: place.clone() });
+    }
+    let ways = Ways {
+        scope: Scope::System,
+        runtime_dir: "/run".into(),
+        buses: seen.system_bus.iter().cloned().collect(),
+        private_socket: seen.system_socket,
+        user: seen.user.0.clone(),
+        wsl: seen.wsl,
+    };
+    if ways.buses.is_empty() && !ways.private_socket { Err(ways.not_running()) } else { Ok(ways) }
+}
+
+fn user_ways(seen: &Surroundings) -> Result<Ways, Unreachable> {
     let (user, uid) = seen.user.clone();
     if let Some(user) = &seen.behind_root {
         return Err(Unreachable::Sudo { user: user.clone() });
@@ -126,7 +168,7 @@ pub fn ways(seen: &Surroundings) -> Result<Ways, Unreachable> {
     // Another bus is asked only where this user's own is not there.
     let buses: Vec<String> = own.or_else(|| seen.bus_address.clone()).into_iter().collect();
     let private_socket = has("systemd/private");
-    let ways = Ways { runtime_dir, buses, private_socket, user, wsl: seen.wsl };
+    let ways = Ways { scope: Scope::User, runtime_dir, buses, private_socket, user, wsl: seen.wsl };
     if ways.buses.is_empty() && !private_socket { Err(ways.not_running()) } else { Ok(ways) }
 }
 
@@ -158,11 +200,35 @@ mod tests {
             sockets: vec![dir.join("bus"), dir.join("systemd/private")],
             usual_dir: Some(dir),
             bus_address: None,
+            system_bus: None,
+            system_socket: false,
         }
     }
 
     fn buses(seen: &Surroundings) -> Vec<String> {
-        ways(seen).unwrap().buses
+        user_ways(seen).unwrap().buses
+    }
+
+    /// Row 140 of the feature table: what is a mistake for a user's service is the way for the machine's.
+    #[test]
+    fn the_machines_manager_is_asked_over_the_system_bus_whoever_asks() {
+        let system_bus = Some("unix:path=/run/dbus/system_bus_socket".to_owned());
+        let sudo = Surroundings {
+            behind_root: Some("ada".to_owned()),
+            chosen_dir: None,
+            usual_dir: None,
+            system_bus: system_bus.clone(),
+            ..usual()
+        };
+        let found = ways(&sudo, Scope::System).unwrap();
+        assert_eq!((found.buses, found.private_socket), (system_bus.into_iter().collect(), false));
+        let without_bus = Surroundings { system_bus: None, system_socket: true, ..sudo };
+        assert!(ways(&without_bus, Scope::System).unwrap().private_socket);
+        let nothing = Surroundings { system_socket: false, ..without_bus };
+        assert_eq!(ways(&nothing, Scope::System), Err(Unreachable::NoSystemBus));
+        let place = Place::Container("docker".to_owned());
+        let container = Surroundings { without_systemd: Some(place.clone()), ..nothing };
+        assert_eq!(ways(&container, Scope::System), Err(Unreachable::NoSystemd { place }));
     }
 
     #[test]
@@ -174,8 +240,8 @@ mod tests {
         assert_eq!(buses(&Surroundings { bus_address: other.clone(), ..usual() }), [own]);
         let sockets = vec!["/run/user/4711/systemd/private".into()];
         let without = Surroundings { sockets, ..usual() };
-        assert_eq!(ways(&without).unwrap().buses, [""; 0]);
-        assert!(ways(&without).unwrap().private_socket);
+        assert_eq!(user_ways(&without).unwrap().buses, [""; 0]);
+        assert!(user_ways(&without).unwrap().private_socket);
         assert_eq!(buses(&Surroundings { bus_address: other, ..without }), ["unix:path=/tmp/dbus-x"]);
     }
 
@@ -183,9 +249,9 @@ mod tests {
     fn a_directory_that_came_along_from_another_user_is_not_used() {
         let foreign = Some((PathBuf::from("/run/user/0"), 0));
         let seen = Surroundings { chosen_dir: foreign.clone(), ..usual() };
-        assert_eq!(ways(&seen).unwrap().runtime_dir, Path::new("/run/user/4711"));
+        assert_eq!(user_ways(&seen).unwrap().runtime_dir, Path::new("/run/user/4711"));
         let seen = Surroundings { chosen_dir: foreign, usual_dir: None, ..usual() };
-        assert!(matches!(ways(&seen), Err(Unreachable::OtherUser { owner: 0, .. })));
+        assert!(matches!(user_ways(&seen), Err(Unreachable::OtherUser { owner: 0, .. })));
     }
 
     /// Lifecycle notes E2 and B4: every way not to have a manager has its own words and its own advice.
@@ -219,7 +285,7 @@ mod tests {
             (Surroundings { sockets: vec![], wsl: true, ..usual() }, ExitCode::NoManager, "wsl --shutdown"),
         ];
         for (seen, code, hint) in table {
-            let error = ways(&seen).unwrap_err();
+            let error = user_ways(&seen).unwrap_err();
             assert_eq!(error.exit_code(), code, "{error}");
             assert!(error.hint("fased").contains(hint), "{error}: {}", error.hint("fased"));
         }

@@ -1,4 +1,4 @@
-//! The manager by `systemctl`, for machines without a user bus: it alone can use the manager's own socket.
+//! The manager by `systemctl`, for machines without a bus: it alone can use the manager's own socket.
 //!
 //! The same questions and the same jobs as [`super::bus`], in the few commands that answer them. Text that is meant
 //! for people is never read, but for the reason of a failure.
@@ -11,16 +11,19 @@ use tokio::time::{Instant, interval};
 use super::link::{JobEnd, Tick, Verb};
 use super::properties::{Properties, Value, shell_words};
 use super::surroundings::Ways;
+use super::words;
 use crate::host::process::{self, Finished, RunError};
+use crate::instance::Scope;
 use crate::service::error::{CallKind, ServiceError};
 use crate::service::reach::Unreachable;
 
 const QUERY_DEADLINE: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_secs(1);
 
-/// `systemctl --user` for one runtime directory.
+/// `systemctl` for the manager of one runtime directory, or of the machine.
 #[derive(Clone, Debug)]
 pub struct Systemctl {
+    scope: Scope,
     runtime_dir: PathBuf,
     version: String,
 }
@@ -28,7 +31,8 @@ pub struct Systemctl {
 impl Systemctl {
     /// Asks the manager for its version, to see whether there is a way at all.
     pub async fn connect(ways: &Ways) -> Result<Self, Unreachable> {
-        let mut this = Self { runtime_dir: ways.runtime_dir.clone(), version: String::new() };
+        let mut this =
+            Self { scope: ways.scope, runtime_dir: ways.runtime_dir.clone(), version: String::new() };
         let args = ["show", "--property=Version", "--value"];
         match this.run(&args, QUERY_DEADLINE).await {
             Ok(finished) if finished.status.success() => {
@@ -144,8 +148,11 @@ impl Systemctl {
 
     async fn run(&self, args: &[&str], deadline: Duration) -> Result<Finished, RunError> {
         let mut command = process::command("systemctl");
-        command.args(["--user", "--no-ask-password", "--no-pager"]).args(args);
-        command.env("XDG_RUNTIME_DIR", &self.runtime_dir).env("LC_ALL", "C.UTF-8").env("SYSTEMD_COLORS", "0");
+        command.args([words::manager_option(self.scope), "--no-ask-password", "--no-pager"]).args(args);
+        if self.scope == Scope::User {
+            command.env("XDG_RUNTIME_DIR", &self.runtime_dir);
+        }
+        command.env("LC_ALL", "C.UTF-8").env("SYSTEMD_COLORS", "0");
         process::run(command, deadline).await
     }
 }

@@ -1,0 +1,43 @@
+//! What differs between the manager of one user and that of the machine, in systemd's own words and commands.
+
+use crate::instance::Scope;
+
+/// The target that wants what starts by itself. The user manager knows no `multi-user.target` (lifecycle notes E9.4).
+pub const fn start_target(scope: Scope) -> &'static str {
+    match scope {
+        Scope::User => "default.target",
+        Scope::System => "multi-user.target",
+    }
+}
+
+/// The command with which people talk to the manager.
+pub const fn systemctl(scope: Scope) -> &'static str {
+    match scope {
+        Scope::User => "systemctl --user",
+        Scope::System => "sudo systemctl",
+    }
+}
+
+/// The option that tells `systemctl` which manager is meant.
+pub const fn manager_option(scope: Scope) -> &'static str {
+    match scope {
+        Scope::User => "--user",
+        Scope::System => "--system",
+    }
+}
+
+/// The option with which `journalctl` shows the unit and what the manager said about it.
+pub const fn journal_option(scope: Scope) -> &'static str {
+    match scope {
+        Scope::User => "--user-unit",
+        Scope::System => "--unit",
+    }
+}
+
+/// When a service that is enabled starts by itself.
+pub const fn start_time(scope: Scope) -> &'static str {
+    match scope {
+        Scope::User => "at login",
+        Scope::System => "at boot",
+    }
+}
