@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    channels, completions, config, dashboard, devices, gateway, health, logs, protocol, setup, status,
+    channels, completions, config, dashboard, devices, gateway, health, logs, man, protocol, setup, status,
 };
 
 /// An always-on gateway: one process, one port, supervised by systemd or launchd.
@@ -56,4 +56,7 @@ pub(super) enum Command {
     Protocol(protocol::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Write the manual pages into a directory, for packages
+    #[command(hide = true)]
+    Man(man::Args),
 }

@@ -13,6 +13,7 @@ mod error;
 mod gateway;
 mod health;
 mod logs;
+mod man;
 mod protocol;
 mod setup;
 mod status;
@@ -75,6 +76,7 @@ fn dispatch(command: Command, context: &Context, ui: &mut Ui) -> Result<ExitCode
         Command::Protocol(args) => protocol::run(args, context, ui),
         Command::Config(args) => config::run(args, context, ui),
         Command::Completions(args) => completions::run(args, context, ui),
+        Command::Man(args) => man::run(args, context, ui),
     }
 }
 

@@ -19,7 +19,14 @@ pub(super) struct Ui {
     out: AutoStream<io::Stdout>,
     talk: AutoStream<io::Stderr>,
     closed: bool,
+    /// Whether what is said is drawn over what was said before.
+    redraws: bool,
 }
+
+/// To the first column of the first line; to the end of the line; to the end of the screen (ECMA-48 CUP, EL, ED).
+const HOME: &str = "\x1b[H";
+const CLEAR_LINE: &str = "\x1b[K";
+const CLEAR_BELOW: &str = "\x1b[J";
 
 impl Ui {
     pub(super) fn new(env: &Env, no_color: bool) -> Self {
@@ -31,6 +38,7 @@ impl Ui {
             out: AutoStream::new(io::stdout(), colour(io::stdout().is_terminal())),
             talk: AutoStream::new(io::stderr(), colour(io::stderr().is_terminal())),
             closed: false,
+            redraws: false,
         }
     }
 
@@ -38,7 +46,46 @@ impl Ui {
     pub(super) fn out(&mut self, line: &str) {
         if !self.closed {
             // Whoever closed the pipe (`| head`) has what it wanted.
-            self.closed = writeln!(self.out, "{line}").and_then(|()| self.out.flush()).is_err();
+            let end = if self.redraws { CLEAR_LINE } else { "" };
+            let written = write!(self.out, "{line}").and_then(|()| self.control(end));
+            self.closed = written.and_then(|()| writeln!(self.out)).and_then(|()| self.out.flush()).is_err();
+        }
+    }
+
+    /// Draws over what was drawn before, in place, where standard output is a terminal; below it, where not.
+    pub(super) fn redraw(&mut self, draw: impl FnOnce(&mut Self)) {
+        self.redraws = self.out.is_terminal();
+        if self.redraws {
+            // A terminal that is gone is noticed when the lines are written.
+            let _ = self.control(HOME);
+        }
+        draw(self);
+        if self.redraws {
+            let _ = self.control(CLEAR_BELOW);
+        }
+        self.redraws = false;
+    }
+
+    /// A control sequence, which is no colour and goes past what removes colours.
+    fn control(&self, sequence: &str) -> io::Result<()> {
+        let mut out = io::stdout();
+        out.write_all(sequence.as_bytes()).and_then(|()| out.flush())
+    }
+
+    /// A line that says how far a command is, over the one before it. Nothing where nobody watches: on a pipe.
+    pub(super) fn progress(&mut self, line: &str) {
+        let mut talk = io::stderr();
+        if talk.is_terminal() {
+            // As in `say`: there is nowhere to report it.
+            let _ = write!(talk, "\r{line}{CLEAR_LINE}").and_then(|()| talk.flush());
+        }
+    }
+
+    /// Leaves the last line of progress as it is, and goes on below it.
+    pub(super) fn end_progress(&mut self) {
+        let mut talk = io::stderr();
+        if talk.is_terminal() {
+            let _ = writeln!(talk);
         }
     }
 
@@ -94,6 +141,9 @@ impl Ui {
     }
 
     fn say(&mut self, text: std::fmt::Arguments<'_>) {
+        if self.redraws {
+            return self.out(&text.to_string());
+        }
         // There is nowhere left to report that standard error cannot be written.
         let _ = writeln!(self.talk, "{text}");
     }

@@ -2,11 +2,13 @@
 
 mod call;
 mod install;
+mod progress;
 mod report;
 mod run;
 mod service;
 mod status;
 mod verbs;
+mod watch;
 
 use clap::{Args as ClapArgs, Subcommand};
 

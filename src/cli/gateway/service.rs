@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
+use super::progress::Steps;
 use crate::cli::config::guard::config_invalid;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -163,21 +164,16 @@ async fn perform(
     how: &How,
     ui: &mut Ui,
 ) -> Outcome {
-    let mut last = String::new();
+    let mut steps = Steps::default();
     let mut report = |progress: Progress<'_>| {
-        let line = match progress {
-            Progress::Step { number, of, planned } => format!("[{number}/{of}] {}", planned.step),
-            Progress::Waiting { status: Some(status), .. } => format!("      {status}"),
-            Progress::Waiting { status: None, .. } => return,
-            Progress::Undoing { because } => format!("undoing it: {because}"),
-        };
-        if !how.json && line != last {
-            ui.note(&line);
-            last = line;
+        if !how.json {
+            steps.show(&progress, ui);
         }
     };
     let mut circumstances = Circumstances::new(probe, &mut report, Patience::default());
-    apply(systemd, plan, before, &mut circumstances).await
+    let outcome = apply(systemd, plan, before, &mut circumstances).await;
+    steps.end(ui);
+    outcome
 }
 
 #[expect(clippy::too_many_arguments, reason = "the end of a verb, where everything comes together once")]

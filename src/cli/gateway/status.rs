@@ -29,13 +29,16 @@ use crate::service::systemd::Systemd;
 pub(super) struct Args {
     /// Answer in JSON
     #[arg(long)]
-    json: bool,
+    pub json: bool,
     /// Look closer: who listens on the port, other gateways of this user
     #[arg(long)]
     deep: bool,
     /// Do not ask the gateway itself
     #[arg(long, conflicts_with = "require_rpc")]
     no_probe: bool,
+    /// Look again and again until interrupted: a live view on a terminal; elsewhere, and with --json, whatever changed
+    #[arg(long)]
+    watch: bool,
     /// Fail unless the gateway answers
     #[arg(long)]
     require_rpc: bool,
@@ -130,14 +133,16 @@ pub(super) struct Listener {
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
-    let found = look(&args, context)?;
-    let code = exit_code(&found, args.require_rpc);
-    if args.json {
-        ui.answer(1, &found);
-    } else {
-        report::describe(&found, context, ui);
+    if args.watch {
+        return super::watch::watch(&args, context, ui);
     }
-    Ok(code)
+    let found = look(&args, context)?;
+    show(&found, &args, context, ui);
+    Ok(exit_code(&found, args.require_rpc))
+}
+
+pub(super) fn show(found: &Report, args: &Args, context: &Context, ui: &mut Ui) {
+    if args.json { ui.answer(1, found) } else { report::describe(found, context, ui) }
 }
 
 /// The state of things in one number: the gateway counts, then its service (lifecycle notes A6c).
@@ -153,7 +158,7 @@ fn exit_code(found: &Report, require_rpc: bool) -> ExitCode {
     }
 }
 
-fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
+pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
     let loaded = context.source().load();
     let config = loaded.config.as_ref().cloned().unwrap_or_default();
     let (observed, health, rpc, holder) = context.block_on(async {
