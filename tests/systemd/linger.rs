@@ -6,10 +6,7 @@ use crate::support::service::{machine, machine_with, steps};
 fn lingering_that_came_with_the_service_goes_with_it() {
     let machine = machine();
     // The manager stays, for there is a session; only the wish to linger goes.
-    let off = "loginctl disable-linger tester";
-    let session = "sleep 300 & ";
-    let _ = session;
-    machine.root(off).ok();
+    machine.root("loginctl disable-linger tester").ok();
     let first = machine.service_ok("install");
     assert_eq!(first["observed"]["linger"], "no", "{first:#}");
     assert!(first["plan"]["notes"].to_string().contains("ends with your last session"), "{first:#}");

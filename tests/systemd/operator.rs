@@ -152,9 +152,6 @@ fn with_linger_it_outlives_the_logout_and_the_reboot() {
     drop(first);
 
     let second = Machine::boot_with(&Boot { options: &options });
-    let up =
-        second.root("systemctl --user -M tester@ show -p ActiveState,InvocationID idlehands-gateway.service");
-    let _ = up;
     second.wait(UNIT, &[("ActiveState", "active")]);
     assert_ne!(second.property(UNIT, "InvocationID"), run);
     let status = second.status();
