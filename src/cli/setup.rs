@@ -39,7 +39,11 @@ struct Answer {
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let source = context.source();
     let mut config_was = "ok";
-    if !source.load().exists {
+    let found = source.load();
+    if found.exists && found.raw.is_none() {
+        return Err(config_invalid(context, found.problems()));
+    }
+    if !found.exists {
         create_minimal(&source, &context.instance).map_err(|error| config_not_created(context, error))?;
         config_was = "written";
     }

@@ -1,8 +1,8 @@
 //! Files: private ones, and replacing one so that nobody ever sees half of it.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Mode of files that hold or may hold a secret.
@@ -73,12 +73,18 @@ pub fn is_ours_alone(dir: &Path) -> bool {
     safe(dir, &[us], false) && dir.parent().is_some_and(|parent| safe(parent, &[us, 0], true))
 }
 
-/// Reads a UTF-8 file of at most `limit` bytes. `None` when there is no such file.
+/// Reads a UTF-8 file of at most `limit` bytes. `None` when there is no such file. Pipes and devices are refused: they
+/// may never end, and opening one may never return.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
-    let file = match File::open(path) {
+    let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(no_wait).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
+    let kind = file.metadata()?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {

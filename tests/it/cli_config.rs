@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -348,4 +348,37 @@ fn killed_at_any_point_it_leaves_the_old_file_or_the_new_one() {
         .filter(|name| name.ends_with(".tmp"))
         .collect();
     assert_eq!(litter, [""; 0]);
+}
+
+/// Opening a pipe waits for somebody to write into it.
+#[test]
+fn a_configuration_that_is_a_pipe_is_refused_and_not_waited_for() {
+    let home = home_with("");
+    fs::remove_file(config(&home)).unwrap();
+    assert!(Command::new("mkfifo").arg(config(&home)).status().unwrap().success());
+    for args in
+        [&["config", "validate"][..], &["config", "set", "gateway.port", "1"], &["setup"], &["gateway"]]
+    {
+        let ran = home.run(args);
+        assert_eq!(ran.code, 78, "{args:?}: {ran:?}");
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(
+            said.contains("cannot read the configuration: it is not a regular file"),
+            "{args:?}: {ran:?}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_changed_says_which_file_and_what_next() {
+    let home = home_with("[]");
+    let ran = home.run(["config", "set", "gateway.port", "1"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let said = "error: cannot change ~/.idlehands/idlehands.json: the configuration is not an object\nhint: Run: idlehands config validate\n";
+    assert_eq!(ran.stderr, said);
+    let mut nowhere = home.command(["config", "set", "gateway.port", "1"]);
+    nowhere.env("IDLEHANDS_STATE_DIR", "/proc/none").env_remove("IDLEHANDS_CONFIG_PATH");
+    let ran = Ran::of(nowhere);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("\nhint: check that the directory can be written to"), "{ran:?}");
 }

@@ -5,7 +5,6 @@ use crate::cli::error::CliError;
 use crate::cli::target;
 use crate::cli::ui::Ui;
 use crate::config::create::CreateError;
-
 use crate::config::reload::{Effect, effect_of};
 use crate::config::{EditError, KeyPath, Problem, WriteError};
 use crate::exit::ExitCode;
@@ -57,7 +56,11 @@ pub(in crate::cli) fn config_not_written(context: &Context, error: WriteError) -
             let denied = source.kind() == std::io::ErrorKind::PermissionDenied;
             let code = if denied { ExitCode::NotPermitted } else { ExitCode::Failed };
             let failed = CliError::new(code, format!("cannot {what} {}", path.display())).cause(source);
-            if denied { failed.hint("run this as the user the gateway belongs to") } else { failed }
+            failed.hint(if denied {
+                "run this as the user the gateway belongs to"
+            } else {
+                "check that the directory can be written to, and that the disk is not full"
+            })
         }
     }
 }
@@ -92,7 +95,11 @@ impl NotChanged {
                 let loaded = context.source().load();
                 config_invalid(context, loaded.problems())
             }
-            Self::Edit(error) => CliError::new(ExitCode::Failed, error.to_string()),
+            Self::Edit(error) => {
+                let message = format!("cannot change {}: {error}", context.source().shown());
+                CliError::new(ExitCode::Failed, message)
+                    .hint(format!("Run: {} config validate", context.instance.command()))
+            }
             Self::Included(where_it_is) => {
                 CliError::new(ExitCode::Failed, where_it_is).hint("change it in that file")
             }
