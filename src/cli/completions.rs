@@ -17,6 +17,6 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     let brand = context.instance.brand;
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::command(brand), brand.slug(), &mut script);
-    ui.out(String::from_utf8_lossy(&script).trim_end());
+    ui.text(String::from_utf8_lossy(&script).trim_end());
     Ok(ExitCode::Ok)
 }

@@ -41,7 +41,11 @@ impl Context {
     pub(super) fn config_or_default(&self, ui: &mut Ui) -> Config {
         let loaded = self.source().load();
         loaded.config.unwrap_or_else(|problems| {
-            ui.warning(&format!("the configuration is invalid and not used ({} problems)", problems.len()));
+            let count = match problems.len() {
+                1 => "1 problem".to_owned(),
+                count => format!("{count} problems"),
+            };
+            ui.warning(&format!("the configuration is invalid and not used ({count})"));
             ui.hint(&format!("Run: {} config validate", self.instance.command()));
             Config::default()
         })
@@ -62,9 +66,11 @@ fn profile(brand: Brand, env: &Env, global: &Global) -> Result<Profile, CliError
         return Ok(Profile::Dev);
     }
     let variable = brand.var("PROFILE");
-    let (name, from) = match (&global.profile, env.text(&variable)) {
+    // A name that is not UTF-8 is no profile's; taking it for none would mean another gateway.
+    let chosen = env.os(&variable).map(|name| name.to_string_lossy());
+    let (name, from) = match (&global.profile, &chosen) {
         (Some(name), _) => (name.as_str(), "--profile"),
-        (None, Some(name)) => (name, variable.as_str()),
+        (None, Some(name)) => (name.trim(), variable.as_str()),
         (None, None) => return Ok(Profile::Default),
     };
     Profile::parse(name).map_err(|error| CliError::new(ExitCode::Usage, format!("{from}: {error}")))

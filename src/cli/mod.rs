@@ -54,7 +54,14 @@ fn run(brand: Brand, argv: Vec<OsString>, env: Env) -> ExitCode {
     let mut ui = Ui::new(&env, cli.global.no_color);
     let done = Context::new(brand, argv0, env, &cli.global)
         .and_then(|context| dispatch(cli.command, &context, &mut ui));
-    match done {
+    let written = |code| match ui.lost() {
+        None => Ok(code),
+        Some(error) => {
+            let lost = CliError::new(ExitCode::Failed, "cannot write to standard output").cause(error);
+            Err(lost.hint("Check where the output goes, and that the disk is not full"))
+        }
+    };
+    match done.and_then(written) {
         Ok(code) => code,
         Err(error) => {
             ui.error(&error);

@@ -144,13 +144,14 @@ fn describe(report: &Report, context: &Context, ui: &mut Ui) {
     };
     ui.out(&format!("Gateway: {} ({}) · {how}", gateway.url, gateway.url_source));
     let facts = &report.gateway_service.facts;
-    let enabled = if facts.enabled.is == Answer::Yes { "starts" } else { "does not start" };
+    let enabled = match facts.enabled.is {
+        Answer::Yes => "starts",
+        Answer::No => "does not start",
+        Answer::Unknown => "cannot tell whether it starts",
+    };
     let when = start_time(context.instance.scope);
-    ui.out(&format!(
-        "Service: {} · {} · {enabled} {when}",
-        report.gateway_service.unit,
-        facts.headline.words()
-    ));
+    let (unit, headline) = (&report.gateway_service.unit, facts.headline.words());
+    ui.out(&format!("Service: {unit} · {headline} · {enabled} {when}"));
     if let Some(summary) = &report.summary {
         ui.out(&format!("Channels: {}", summary.channel_summary.join(", ")));
         for agent in &summary.heartbeat.agents {

@@ -19,21 +19,22 @@ use crate::instance::Paths;
 use crate::protocol::scope::Scope;
 use crate::secret::Secret;
 
-/// Flags of every command that talks to a gateway.
+/// Flags of every command that talks to a gateway, before or after its own subcommands. Global flags are found by their
+/// id in the commands above, too, where `gateway` has a token of its own.
 #[derive(Clone, Debug, ClapArgs)]
 #[group(skip)]
 pub(super) struct Args {
     /// Another gateway: ws://HOST:PORT (needs --token or --password)
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     url: Option<String>,
     /// Its token. Others on this machine can see it in the process list: prefer the environment
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, id = "target-token", global = true, value_name = "TOKEN")]
     token: Option<String>,
     /// Its password. Others on this machine can see it in the process list: prefer the environment
-    #[arg(long, value_name = "PASSWORD")]
+    #[arg(long, id = "target-password", global = true, value_name = "PASSWORD")]
     password: Option<String>,
     /// How long the gateway has to answer, milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    #[arg(long, global = true, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     timeout: u64,
 }
 

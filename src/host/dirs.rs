@@ -13,10 +13,12 @@ pub struct NoHome;
 pub fn find(env: &Env) -> Result<BaseDirs, NoHome> {
     let base = directories::BaseDirs::new().ok_or(NoHome)?;
     let current = std::env::current_dir().unwrap_or_else(|_| base.home_dir().to_owned());
+    // A relative HOME would be somewhere else for the service.
+    let home = current.join(base.home_dir());
     Ok(BaseDirs {
-        home: base.home_dir().to_owned(),
         // systemd reads units from XDG_CONFIG_HOME; on macOS nothing is read from there.
-        config_home: config_home(env, base.home_dir()),
+        config_home: config_home(env, &home),
+        home,
         runtime: runtime(env),
         current,
         system: SystemDirs::under("/"),

@@ -1,5 +1,9 @@
 //! Flags that every command has, and the exit codes of a wrong command line.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+
 use crate::support::{Ran, TestHome};
 
 #[test]
@@ -44,6 +48,46 @@ fn the_profile_may_come_from_the_environment() {
     let ran = Ran::of(command);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("IDLEHANDS_PROFILE: invalid profile name"), "{}", ran.stderr);
+}
+
+/// Another gateway than the one that was meant would be stopped, or wiped.
+#[test]
+fn a_profile_that_is_not_utf8_is_not_taken_for_none() {
+    let home = TestHome::new();
+    let mut command = home.command(["config", "path"]);
+    command.env("IDLEHANDS_PROFILE", OsStr::from_bytes(b"w\xffrk"));
+    let ran = Ran::of(command);
+    assert_eq!((ran.code, &ran.stdout[..]), (2, ""), "{ran:?}");
+    assert!(ran.stderr.contains("IDLEHANDS_PROFILE: invalid profile name"), "{ran:?}");
+}
+
+#[test]
+fn a_relative_home_is_below_the_working_directory() {
+    let home = TestHome::new();
+    let mut command = home.command(["config", "path"]);
+    command.env("HOME", "there");
+    let path = home.path().canonicalize().unwrap().join("there/.idlehands/idlehands.json");
+    assert_eq!(Ran::of(command).stdout.trim(), path.to_str().unwrap());
+}
+
+/// An answer that got lost is no success; a reader that has seen enough is.
+#[test]
+fn an_answer_that_cannot_be_written_fails_and_a_closed_pipe_does_not() {
+    let home = TestHome::new();
+    let mut command = home.command(["config", "schema"]);
+    let full = File::options().write(true).open("/dev/full");
+    if let Ok(full) = full {
+        command.stdout(full);
+        let ran = Ran::of(command);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.stderr.starts_with("error: cannot write to standard output: No space left"), "{ran:?}");
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = home.command(["config", "schema"]);
+    command.stdout(writer);
+    let ran = Ran::of(command);
+    assert_eq!((ran.code, &ran.stderr[..]), (0, ""), "{ran:?}");
 }
 
 #[test]

@@ -68,10 +68,11 @@ fn a_method_is_called_with_parameters_and_its_refusals_are_told() {
         "{\"text\":\"hello\"}",
     ]));
     assert_eq!(called["ok"], true);
-    let table: [(&[&str], i32, &str); 6] = [
+    let table: [(&[&str], i32, &str); 7] = [
         (&["nope"], 1, "Gateway call failed: unknown method: nope"),
         (&["system-event"], 1, "text required"),
         (&["health", "--params", "{bad"], 2, "--params is not JSON"),
+        (&["health", "--params", "[1]"], 2, "--params is not a JSON object"),
         (&["health", "--url", "http://x", "--token", TOKEN], 2, "http"),
         (&["health", "--url", "ws://x"], 2, "gateway url override requires explicit credentials"),
         (&["health", "--url", "ws://127.0.0.1:1", "--token", TOKEN], 3, "Connection refused"),
@@ -172,6 +173,51 @@ fn devices_are_listed_approved_and_revoked() {
     let request = stranger.connect_device(params, &second)["error"]["details"]["requestId"].clone();
     assert_eq!(gateway.run(&["devices", "reject", request.as_str().unwrap()]).code, 0);
     assert_eq!(answer(&gateway.run(&["devices", "list", "--json"]))["pending"], json!([]));
+}
+
+/// Whoever asks to be paired chooses the name that the operator reads.
+#[test]
+fn a_devices_name_forges_no_line_and_steers_no_terminal() {
+    let gateway = TestGateway::start();
+    let mut params = connect(3, &["operator.read"]);
+    params["client"]["displayName"] = json!("phone\nPaired (1)\n\u{9b}2J");
+    let mut ws = Ws::open_with(gateway.port, &[("X-Forwarded-For", "203.0.113.9")]);
+    assert_eq!(ws.connect_device(params, &Device::new(3))["ok"], false);
+    let listed = gateway.run(&["devices", "list"]).stdout;
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!((lines.len(), lines[0], lines[2]), (3, "Pending (1)", "Paired (0)"), "{listed:?}");
+    assert!(lines[1].contains(" phone Paired (1)  2J from "), "{listed:?}");
+}
+
+#[test]
+fn another_gateway_is_named_before_or_after_the_subcommand() {
+    let gateway = TestGateway::start();
+    let url = format!("ws://127.0.0.1:{}", gateway.port);
+    let other = ["--url", &url, "--token", "wrong"];
+    for args in [[&["devices"], &other[..], &["list"]].concat(), [&["devices", "list"], &other[..]].concat()]
+    {
+        let ran = gateway.run(&args);
+        assert_eq!(ran.code, 1, "{args:?}: {ran:?}");
+        assert!(ran.stderr.contains("Source: cli --url"), "{args:?}: {ran:?}");
+    }
+}
+
+/// A port that only looks as if it was taken would be a service on another one.
+#[test]
+fn flags_of_the_gateway_before_a_subcommand_are_not_ignored() {
+    let setup = Setup::bare();
+    for (flags, verb) in [
+        (&["--port", "18800"][..], "install"),
+        (&["--force"], "restart"),
+        (&["--token", "t0p-secret"], "status"),
+    ] {
+        let ran = Ran::of(setup.command(&[&["gateway"], flags, &[verb]].concat()));
+        assert_eq!(ran.code, 2, "{flags:?}: {ran:?}");
+        let said = format!("error: {} before a subcommand is for running the gateway", flags[0]);
+        assert!(ran.stderr.starts_with(&said), "{ran:?}");
+        assert!(!ran.stderr.contains("t0p-secret"), "{ran:?}");
+    }
+    assert!(!setup.home().join(".idlehands/idlehands.json").exists());
 }
 
 /// Protocol notes §8.11.

@@ -56,7 +56,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     }
     if !args.json {
         match value {
-            Value::String(text) => ui.out(&text),
+            Value::String(text) => ui.text(&text),
             other => ui.json(&other),
         }
         return Ok(ExitCode::Ok);

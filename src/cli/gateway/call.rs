@@ -26,6 +26,10 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let params: Value = serde_json::from_str(&args.params)
         .map_err(|error| CliError::new(ExitCode::Usage, "--params is not JSON").cause(error))?;
+    if !params.is_object() {
+        return Err(CliError::new(ExitCode::Usage, "--params is not a JSON object")
+            .hint("Write it like {\"key\": 1}"));
+    }
     let config = context.config_or_default(ui);
     let target = args.target.resolve(context, &config)?;
     let answer = context.block_on(async {

@@ -50,6 +50,12 @@ enum Command {
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    if !matches!(args.command, None | Some(Command::Run(_)))
+        && let Some(flag) = args.run.first_given()
+    {
+        let message = format!("{flag} before a subcommand is for running the gateway; nothing was done");
+        return Err(CliError::new(ExitCode::Usage, message).hint("Write the subcommand's own flags after it"));
+    }
     match args.command {
         None => run::run(args.run, context, ui),
         Some(Command::Install(install)) => install::run(install, context, ui),

@@ -131,7 +131,9 @@ fn advice(found: &Report, context: &Context, ui: &mut Ui) {
     if let Manager::Unreachable { unreachable } = &found.service.observed.manager {
         let scope = found.service.observed.scope.word();
         ui.note(&format!("systemd {scope} services unavailable: {unreachable}"));
-        ui.hint(&unreachable.hint(&command));
+        if found.runtime.status != "running" {
+            ui.hint(&unreachable.hint(&command));
+        }
         return;
     }
     if found.runtime.status == "running" {

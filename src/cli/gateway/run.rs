@@ -104,6 +104,23 @@ impl Args {
         }
     }
 
+    /// The first of these flags that was given, if any was.
+    pub(super) fn first_given(&self) -> Option<&'static str> {
+        let given = [
+            (self.port.is_some(), "--port"),
+            (self.bind.is_some(), "--bind"),
+            (self.auth.is_some(), "--auth"),
+            (self.token.is_some(), "--token"),
+            (self.password.is_some(), "--password"),
+            (self.allow_unconfigured, "--allow-unconfigured"),
+            (self.reset, "--reset"),
+            (self.force, "--force"),
+            (self.verbose, "--verbose"),
+            (self.ws_log.is_some(), "--ws-log"),
+        ];
+        given.into_iter().find_map(|(given, flag)| given.then_some(flag))
+    }
+
     fn options(&self) -> Options {
         let secret = |text: &Option<String>| text.as_deref().and_then(Secret::new);
         Options {
@@ -203,7 +220,10 @@ fn reset(context: &Context, ui: &mut Ui) -> Result<(), CliError> {
     if let Some(holder) = target::holder(context) {
         let message =
             format!("cannot wipe {}: a gateway runs there (pid {})", paths.state_dir.display(), holder.pid);
-        return Err(CliError::new(ExitCode::Conflict, message));
+        return Err(CliError::new(ExitCode::Conflict, message).hint(format!(
+            "Stop it first: {} gateway stop, or Ctrl+C where it runs in the foreground",
+            instance.command()
+        )));
     }
     fs::remove_tree(&paths.state_dir).map_err(|error| {
         CliError::new(ExitCode::Failed, format!("cannot wipe {}", paths.state_dir.display())).cause(error)

@@ -149,7 +149,7 @@ fn show_plan(verb: &Verb, plan: &Plan, how: &How, ui: &mut Ui) {
     } else if plan.is_empty() {
         ui.out(&format!("Nothing to do: {}", verb.already));
     } else {
-        ui.out(&plan.to_string());
+        ui.text(&plan.to_string());
     }
     if !how.json {
         plan.notes.iter().for_each(|note| ui.note(&format!("note: {note}")));

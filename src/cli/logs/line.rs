@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cli::ui::single_line;
+
 /// One record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Line {
@@ -41,7 +43,8 @@ impl Line {
         let message = journal_text(entry.get("MESSAGE")?)?;
         let micros = text("__REALTIME_TIMESTAMP").and_then(|micros| micros.parse::<i64>().ok());
         let time = micros.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
-        let level = match text("PRIORITY")? {
+        // Whoever writes to the journal directly need not say how urgent it is.
+        let level = match text("PRIORITY").unwrap_or_default() {
             "0" | "1" | "2" | "3" => "error",
             "4" => "warn",
             "7" => "debug",
@@ -61,10 +64,8 @@ impl Line {
     /// `2026-11-21T02:09:00.123Z info gateway listening on …`
     pub(super) fn text(&self) -> String {
         let head = [&self.time, &self.level, &self.subsystem].into_iter().flatten().map(String::as_str);
-        // A message of several lines stays one record, and a terminal is not steered by what is logged.
-        let message: String =
-            self.message.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect();
-        head.chain([message.as_str()]).collect::<Vec<_>>().join(" ")
+        // A message of several lines stays one record.
+        single_line(&head.chain([self.message.as_str()]).collect::<Vec<_>>().join(" "))
     }
 }
 
@@ -110,6 +111,8 @@ mod tests {
         assert_eq!(line.text(), "2026-11-21T03:28:16.747Z warn ws slow");
         let manager = r#"{"PRIORITY":"6","SYSLOG_IDENTIFIER":"systemd","MESSAGE":"Started x.service."}"#;
         assert_eq!(Line::from_journal(manager).unwrap().text(), "info systemd Started x.service.");
+        let plain = r#"{"SYSLOG_IDENTIFIER":"child","MESSAGE":"hi"}"#;
+        assert_eq!(Line::from_journal(plain).unwrap().text(), "info child hi");
         let bytes = r#"{"PRIORITY":"6","MESSAGE":[104,105,255]}"#;
         assert_eq!(Line::from_journal(bytes).unwrap().text(), "info hi\u{fffd}");
         assert_eq!(Line::from_journal("-- No entries --"), None);

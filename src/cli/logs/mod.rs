@@ -116,7 +116,7 @@ impl Printer<'_> {
 
     fn item(&mut self, item: &Item<'_>) {
         match serde_json::to_string(item) {
-            Ok(text) => self.ui.out(&text),
+            Ok(text) => self.ui.text(&text),
             Err(error) => self.ui.warning(&format!("cannot print a line as JSON: {error}")),
         }
     }
