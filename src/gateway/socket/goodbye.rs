@@ -57,8 +57,9 @@ async fn finish(mut wire: Wire, state: &State) {
 /// never see why it was closed.
 async fn read_out(stream: &tokio::net::TcpStream) {
     let mut left = GOODBYE_BYTES;
-    let mut buffer = [0; 4096];
     while left > 0 && stream.readable().await.is_ok() {
+        // Of the turn, not of the connection: what lives across a wait is part of every connection's task.
+        let mut buffer = [0; 4096];
         match stream.try_read(&mut buffer) {
             Ok(0) => return,
             Ok(count) => left = left.saturating_sub(count),

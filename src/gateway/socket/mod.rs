@@ -54,10 +54,11 @@ pub(super) async fn serve(upgraded: Upgraded, from: SocketAddr, state: Arc<State
         }
         Err(ending) => ending,
     };
+    // Boxed, as the handshake is.
     match ending {
         Ending::Gone => {}
-        Ending::Closed => goodbye::answer(wire, &state).await,
-        Ending::Close(code, reason) => goodbye::say(wire, code, &reason, &state).await,
+        Ending::Closed => Box::pin(goodbye::answer(wire, &state)).await,
+        Ending::Close(code, reason) => Box::pin(goodbye::say(wire, code, &reason, &state)).await,
     }
 }
 
@@ -152,4 +153,22 @@ async fn next(wire: &mut Wire, client: &Client) -> Next {
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of the future that a function makes.
+    fn future_of<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_client_holds_no_room_for_its_handshake_or_its_goodbye() {
+        // What it needs, and the timer of its handshake. A buffer that lives across a wait would not fit.
+        let most = size_of::<Wire>() + size_of::<Client>() + 1536;
+        let whole = future_of(super::super::http::connection::serve);
+        assert!(whole <= most, "{whole} bytes, at most {most}");
+    }
 }
