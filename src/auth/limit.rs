@@ -109,7 +109,7 @@ impl Limiter {
 }
 
 /// An IPv6 client has a whole /64 to itself; it counts as one address.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX))),
         v4 @ IpAddr::V4(_) => v4,

@@ -2,20 +2,20 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::http::{connection, router};
 use super::state::State;
+use super::throttle::Throttle;
 
-/// Connections that may be in their handshake at once; further ones are turned away. Nothing is known of them yet,
-/// so this is what bounds the memory that strangers can take.
-const MAX_HANDSHAKES: usize = 4096;
+/// Those who are turned away are told of at most this often: whoever floods the gateway must not flood its log.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
 /// How long to wait when the machine has no more files to give.
 const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(100);
 
@@ -30,6 +30,7 @@ pub async fn run(
     mut beats: mpsc::Receiver<Beat>,
 ) {
     let router = router(Arc::clone(&state));
+    let mut crowded = Throttle::new(TELL_AGAIN);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -39,14 +40,18 @@ pub async fn run(
             }
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => {
-                    if state.handshakes.load(Ordering::Relaxed) >= MAX_HANDSHAKES {
-                        tracing::warn!(target: "gateway", "turned {address} away: {MAX_HANDSHAKES} handshakes under way");
+                    let Some(handshake) = state.handshakes.begin(address.ip()) else {
+                        let now = Instant::now();
+                        crowded.want(now);
+                        if crowded.take(now) {
+                            tracing::warn!(target: "gateway", "turned {address} away, and perhaps others: too many handshakes under way");
+                        }
                         continue;
-                    }
+                    };
                     if let Err(error) = prepare(&stream) {
                         tracing::debug!(target: "gateway", "cannot set options of a connection: {error}");
                     }
-                    state.tasks.spawn(connection::serve(stream, address, Arc::clone(&state), router.clone()));
+                    state.tasks.spawn(connection::serve(stream, address, Arc::clone(&state), router.clone(), handshake));
                 }
                 Err(error) => pause_after(&error).await,
             },

@@ -5,6 +5,7 @@
 mod accept;
 mod credentials;
 mod force;
+mod handshakes;
 mod health;
 mod heartbeat;
 mod http;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -224,7 +224,7 @@ fn state(prepared: &Prepared, listeners: &[TcpListener], tasks: Tasks) -> Result
         ),
         ready: AtomicBool::new(false),
         stopping: AtomicBool::new(false),
-        handshakes: AtomicUsize::new(0),
+        handshakes: Arc::default(),
         instance,
     })
 }

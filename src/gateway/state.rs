@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio_util::task::TaskTracker;
 
+use super::handshakes::Handshakes;
 use super::health::HealthCache;
 use super::heartbeat::Heartbeats;
 use super::notes::Notes;
@@ -78,5 +79,5 @@ pub struct State {
     /// Whether it is stopping: no new request is taken.
     pub stopping: AtomicBool,
     /// Connections that have not finished their handshake.
-    pub handshakes: AtomicUsize,
+    pub handshakes: Arc<Handshakes>,
 }

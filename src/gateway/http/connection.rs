@@ -6,7 +6,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
@@ -20,16 +19,21 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use super::{harden, upgrade};
+use crate::gateway::handshakes::Handshake;
 use crate::gateway::socket;
 use crate::gateway::state::State;
 use crate::protocol::frame::HANDSHAKE_TIMEOUT_MS;
 
 /// How long a client may take to send the headers of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_millis(HANDSHAKE_TIMEOUT_MS);
-/// How long a request that is not finished when the gateway stops has to be.
+/// How long a connection may speak HTTP. Whoever takes no answers, or asks again and again, would keep the place of one
+/// in its handshake for good.
+const HTTP_LIFE: Duration = Duration::from_secs(60);
+/// How long a request that is not finished when the gateway stops, or that time is over, has to be.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Bytes of headers at most.
 const HEADER_LIMIT: usize = 32 * 1024;
@@ -40,29 +44,13 @@ pub(in crate::gateway) async fn serve(
     from: SocketAddr,
     state: Arc<State>,
     router: Router,
+    handshake: Handshake,
 ) {
-    let handshake = Handshake::begin(&state);
     // What it takes to speak HTTP is given back before the connection becomes an idle WebSocket.
-    let upgraded = Box::pin(speak_http(stream, from, &state, router)).await;
+    let stop = state.tasks.stop_token();
+    let upgraded = Box::pin(speak_http(stream, from, router, stop, HTTP_LIFE)).await;
     if let Some(upgraded) = upgraded {
         socket::serve(upgraded, from, state, handshake).await;
-    }
-}
-
-/// Counts a connection as being in its handshake until it is dropped.
-#[derive(Debug)]
-pub(in crate::gateway) struct Handshake(Arc<State>);
-
-impl Handshake {
-    fn begin(state: &Arc<State>) -> Self {
-        state.handshakes.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(state))
-    }
-}
-
-impl Drop for Handshake {
-    fn drop(&mut self) {
-        self.0.handshakes.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -76,7 +64,14 @@ pub(in crate::gateway) struct Upgraded {
     pub headers: HeaderMap,
 }
 
-async fn speak_http(stream: TcpStream, from: SocketAddr, state: &State, router: Router) -> Option<Upgraded> {
+/// Speaks HTTP until the connection ends or becomes a WebSocket, for as long as `life` and until `stop`.
+async fn speak_http(
+    stream: TcpStream,
+    from: SocketAddr,
+    router: Router,
+    stop: &CancellationToken,
+    life: Duration,
+) -> Option<Upgraded> {
     let wanted = Arc::new(OnceLock::new());
     let door = Door { router, from, wanted: Arc::clone(&wanted) };
     let mut connection = http1::Builder::new()
@@ -84,10 +79,10 @@ async fn speak_http(stream: TcpStream, from: SocketAddr, state: &State, router: 
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_LIMIT)
         .serve_connection(TokioIo::new(stream), door);
-    let mut stop = pin!(state.tasks.stop_token().cancelled());
+    let mut over = pin!(tokio::time::timeout(life, stop.cancelled()));
     let mut patience = None;
     let ended = std::future::poll_fn(|cx| {
-        if patience.is_none() && stop.as_mut().poll(cx).is_ready() {
+        if patience.is_none() && over.as_mut().poll(cx).is_ready() {
             patience = Some(Box::pin(tokio::time::sleep(LAST_WORDS)));
             Pin::new(&mut connection).graceful_shutdown();
         }
@@ -134,5 +129,36 @@ impl hyper::service::Service<Request<Incoming>> for Door {
             let response = router.call(request.map(Body::new)).await;
             response.map(harden)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_asks_and_asks_is_served_for_so_long() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, from) = listener.accept().await.unwrap();
+        let router = Router::new().fallback(async || "here");
+        let stop = CancellationToken::new();
+        let life = Duration::from_millis(300);
+        let asking = async {
+            let mut answer = [0; 1024];
+            let mut answers = 0;
+            loop {
+                let sent = client.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").await;
+                match client.read(&mut answer).await {
+                    Ok(1..) if sent.is_ok() => answers += 1,
+                    _ => return answers,
+                }
+            }
+        };
+        let both = async { tokio::join!(speak_http(stream, from, router, &stop, life), asking) };
+        let (upgraded, answers) = tokio::time::timeout(HEADER_TIMEOUT / 2, both).await.unwrap();
+        assert!(upgraded.is_none() && answers > 0);
     }
 }

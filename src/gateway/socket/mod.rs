@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::http::connection::{Handshake, Upgraded};
+use super::handshakes::Handshake;
+use super::http::connection::Upgraded;
 use super::methods::dispatch;
 use super::state::State;
 use super::wishes::Wish;
@@ -160,7 +161,7 @@ mod tests {
     use super::*;
 
     /// Bytes of the future that a function makes.
-    fn future_of<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
+    fn future_of<A, B, C, D, E, F>(_: fn(A, B, C, D, E) -> F) -> usize {
         size_of::<F>()
     }
 
