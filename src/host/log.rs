@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -24,6 +24,11 @@ use crate::instance::Env;
 
 /// Records that may wait to be written.
 const QUEUE: usize = 4096;
+/// How long the end of the log waits for what is queued. Whoever stopped reading standard output must not keep the
+/// process from ending.
+const LAST_RECORDS: Duration = Duration::from_millis(500);
+/// How often it looks for room in a full queue.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Where records go.
 #[derive(Clone, Debug)]
@@ -35,12 +40,13 @@ pub struct Settings {
     pub file: Option<(PathBuf, u64)>,
 }
 
-/// The running log. Dropping it writes what is queued.
+/// The running log. Dropping it writes what is queued, if that takes no longer than it may.
 #[derive(Debug)]
 pub struct Log {
     level: reload::Handle<LevelFilter, tracing_subscriber::Registry>,
-    queue: Option<SyncSender<Entry>>,
-    writer: Option<JoinHandle<()>>,
+    queue: SyncSender<Entry>,
+    /// Disconnected once the writer has ended, however it did.
+    ended: Receiver<()>,
 }
 
 #[derive(Debug)]
@@ -61,20 +67,17 @@ impl Log {
         let dropped = Arc::new(AtomicU64::new(0));
         let sink = Sink { queue: Mutex::new(queue.clone()), dropped: Arc::clone(&dropped) };
         let writer = Writer { file, console: Console::new(env), dropped };
-        let thread =
-            std::thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(&records))?;
+        let ended = writer.start(records)?;
         let (filter, level) = reload::Layer::new(settings.level);
         let subscriber = tracing_subscriber::registry().with(sink.with_filter(filter));
         tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)?;
-        Ok(Self { level, queue: Some(queue), writer: Some(thread) })
+        Ok(Self { level, queue, ended })
     }
 
     /// Writes to another file from now on, of at most so many bytes; `None` writes none.
     pub fn set_file(&self, file: Option<(PathBuf, u64)>) {
-        if let Some(queue) = &self.queue {
-            // Only a writer that has ended does not take it, and that one has no file.
-            let _ = queue.send(Entry::File(file));
-        }
+        // Only a writer that has ended does not take it, and that one has no file.
+        let _ = self.queue.send(Entry::File(file));
     }
 
     /// Changes the least important level that is kept.
@@ -87,12 +90,22 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        if let (Some(queue), Some(writer)) = (self.queue.take(), self.writer.take()) {
-            // A writer that panicked takes no end, and has said so itself.
-            let _ = queue.send(Entry::End);
-            let _ = writer.join();
-        }
+        end(&self.queue, &self.ended);
     }
+}
+
+/// Has the writer write what is queued and end, and waits for that as long as it may take. A writer that panicked has
+/// ended already, and has said so itself.
+fn end(queue: &SyncSender<Entry>, ended: &Receiver<()>) {
+    let deadline = Instant::now() + LAST_RECORDS;
+    while let Err(TrySendError::Full(_)) = queue.try_send(Entry::End) {
+        if Instant::now() >= deadline {
+            return;
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    // Nothing is ever sent: either way there is no more to wait for.
+    let _ = ended.recv_timeout(deadline.saturating_duration_since(Instant::now()));
 }
 
 /// What the writer is told.
@@ -219,6 +232,16 @@ struct Writer {
 }
 
 impl Writer {
+    /// Writes entries on a thread of its own, and says where the end of that shows.
+    fn start(self, entries: Receiver<Entry>) -> io::Result<Receiver<()>> {
+        let (alive, ended) = sync_channel(0);
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+            self.run(&entries);
+            drop::<SyncSender<()>>(alive);
+        })?;
+        Ok(ended)
+    }
+
     fn run(mut self, entries: &Receiver<Entry>) {
         while let Ok(entry) = entries.recv() {
             match entry {
@@ -351,6 +374,27 @@ mod tests {
         let json = r#"{"time":"2026-11-21T02:09:00.123Z","level":"warn","subsystem":"gateway","message":"two\nlines"}"#;
         assert_eq!(record.json_line(), format!("{json}\n"));
         assert_eq!(record.text(), "[gateway] warn: two lines");
+    }
+
+    #[test]
+    fn the_end_writes_what_is_queued_and_does_not_wait_for_a_writer_that_is_stuck() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gateway.log");
+        let file = Some(Rotating::open(&path, 1 << 20).unwrap());
+        let writer = Writer { file, console: Console::Plain, dropped: Arc::default() };
+        let (queue, records) = sync_channel(8);
+        let ended = writer.start(records).unwrap();
+        queue.send(Entry::Record(record("the last one"))).unwrap();
+        end(&queue, &ended);
+        assert!(std::fs::read_to_string(&path).unwrap().contains("the last one"));
+
+        // Nobody takes from these queues, as if the writer waited for a reader of its output: one is full, one is not.
+        for room in [1, 2] {
+            let (stuck, _kept) = sync_channel(room);
+            let (_alive, ended) = sync_channel(0);
+            stuck.send(Entry::Record(record("never written"))).unwrap();
+            end(&stuck, &ended);
+        }
     }
 
     #[test]
