@@ -96,9 +96,9 @@ fn nothing_that_can_be_seen_holds_a_secret() {
         format!("{{ gateway: {{ auth: {{ token: '{TOKEN}' "),
         format!("{{ gateway: {{ auth: {{ token: ['{TOKEN}'] }} }} }}"),
     ] {
+        let invalid = gateway.process().all_output().matches("invalid config").count();
         gateway.write_config(&text);
         gateway.signal(rustix::process::Signal::HUP);
-        let invalid = gateway.process().all_output().matches("invalid config").count();
         gateway.process().line_number("invalid config", invalid + 1);
         seen.push_str(&admin.request("config.get", json!({})).to_string());
         let refused = gateway.run(&["gateway", "run", "--port=0"]);

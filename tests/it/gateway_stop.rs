@@ -3,39 +3,62 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::gateway::{Setup, TOKEN, TestGateway, eventually};
+use crate::support::gateway::{Setup, TestGateway, eventually};
 use crate::support::http::parse;
 use crate::support::ws::{Next, Ws};
 
-/// A gateway whose configuration was replaced by a pipe after the start: `config.get` waits until somebody writes to it.
+/// A gateway whose configuration is lent out (fcntl(2), "Leases"): `config.get` waits until it is given back.
 struct Held {
     gateway: TestGateway,
     ws: Ws,
     request: String,
+    lease: Lease,
 }
 
 impl Held {
     fn new(drain_ms: u64) -> Self {
         let gateway = Setup::with(json!({ "gateway": { "drainTimeoutMs": drain_ms } })).start();
-        let path = gateway.state("idlehands.json");
-        std::fs::remove_file(&path).unwrap();
-        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let lease = Lease::take(&gateway.state("idlehands.json"));
         let mut ws = Ws::admin(&gateway);
         let request = ws.ask("config.get", json!({}));
         // The answer to this one says that the other was begun.
         ws.call("health", json!({}));
-        Self { gateway, ws, request }
+        Self { gateway, ws, request, lease }
     }
+}
 
-    fn release(&self) {
-        let path = self.gateway.state("idlehands.json");
-        std::fs::write(path, json!({ "gateway": { "auth": { "token": TOKEN } } }).to_string()).unwrap();
+/// Whoever opens the file waits until this is dropped; no longer than the system lets a lease last, 45 s.
+struct Lease(Child);
+
+impl Lease {
+    fn take(path: &Path) -> Self {
+        // 1024 is F_SETLEASE, 1 is F_WRLCK; SIGIO says that somebody waits.
+        let hold = "$SIG{IO} = 'IGNORE'; open(F, '+<', $ARGV[0]) && fcntl(F, 1024, 1) or die $!; $| = 1; print \"held\\n\"; <STDIN>";
+        let mut holder = Command::new("perl")
+            .args(["-e", hold])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("perl runs");
+        let mut said = [0; 5];
+        holder.stdout.take().unwrap().read_exact(&mut said).expect("the file is lent out");
+        Self(holder)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        // It ends with its standard input.
+        let _ = self.0.wait();
     }
 }
 
@@ -66,7 +89,7 @@ fn work_in_flight_is_finished_before_clients_are_closed() {
     assert_eq!((status, &answer["ready"], &answer["failing"]), (503, &json!(false), &json!(["stopping"])));
     assert!(TcpStream::connect(("127.0.0.1", held.gateway.port)).is_err(), "it does not listen any longer");
 
-    held.release();
+    drop(held.lease);
     assert_eq!(held.ws.response(&held.request)["ok"], true);
     assert_eq!(held.ws.end(), (1012, "service restart".to_owned()));
     let ended = held.gateway.ended();
