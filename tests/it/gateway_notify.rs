@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::gateway::{DEADLINE, Setup, TestGateway};
 use crate::support::http::ask;
+use crate::support::lease::Lease;
 use crate::support::ws::Ws;
 
 /// A service manager's end of the socket.
@@ -128,9 +129,7 @@ fn a_reload_is_announced_and_ended_whatever_comes_of_it() {
 fn a_stop_is_announced_first_and_more_time_is_asked_for_while_work_is_in_flight() {
     let (manager, setup) = Manager::with(json!({}));
     let gateway: TestGateway = setup.start();
-    let path = gateway.state("idlehands.json");
-    std::fs::remove_file(&path).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let _lease = Lease::take(&gateway.state("idlehands.json"));
     let mut ws = Ws::admin(&gateway);
     ws.ask("config.get", json!({}));
     ws.call("health", json!({}));

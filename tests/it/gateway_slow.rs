@@ -1,11 +1,11 @@
 //! Clients that do not read: they are waited for up to a bound, then closed, and nobody else notices (protocol notes
 //! §2.6).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::support::gateway::Setup;
+use crate::support::gateway::{DEADLINE, Setup};
 use crate::support::ws::{Next, Ws, connect};
 
 /// A gateway with an agent of this many bytes: every answer and event that names it is as large.
@@ -24,19 +24,18 @@ fn a_client_that_does_not_take_what_must_arrive_is_closed_and_nobody_else_notice
     let (mut friend, _) = Ws::connect_with(gateway.port, friend);
     // Each answer has the configuration four times over: together some 80 MB, and 50 MiB may wait.
     let asked: Vec<String> = (0..11).map(|_| deaf.ask("config.get", json!({}))).collect();
-    let (began, mut slowest) = (Instant::now(), Duration::ZERO);
+    let (began, mut turns) = (Instant::now(), 0);
     loop {
-        let asked = Instant::now();
         friend.call("last-heartbeat", json!({}));
-        slowest = slowest.max(asked.elapsed());
+        turns += 1;
         let told = friend.so_far_without_asking();
         if told.iter().any(|frame| is_gone(frame, "deaf")) {
             break;
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "it is never given up on");
+        assert!(began.elapsed() < 6 * DEADLINE, "it is never given up on");
     }
     // An unoptimised gateway needs its time to make the answers; it does not stand still over them.
-    assert!(slowest < Duration::from_secs(3), "another client waited {slowest:?}");
+    assert!(turns > 3, "another client had {turns} turns while they were made");
     // Reading at last, it learns why.
     let mut answers = 0;
     let end = loop {
@@ -67,7 +66,7 @@ fn a_client_that_does_not_take_its_answers_is_not_asked_for_more_and_loses_nothi
     for _ in 0..20 {
         let begun = Instant::now();
         friend.call("status", json!({}));
-        assert!(begun.elapsed() < Duration::from_secs(1));
+        assert!(begun.elapsed() < DEADLINE);
     }
     for id in asked {
         assert_eq!(lazy.response(&id)["ok"], true);

@@ -3,6 +3,7 @@
 pub mod device;
 pub mod gateway;
 pub mod http;
+pub mod lease;
 pub mod schema;
 pub mod ws;
 
