@@ -9,9 +9,12 @@ use crate::config::{Config, Source};
 use crate::exit::ExitCode;
 use crate::host;
 use crate::instance::{BaseDirs, Brand, Env, Instance, Profile};
+use crate::service::native::Platform;
 
 /// The circumstances of one invocation.
 pub(super) struct Context {
+    /// Whose service manager handles the gateway.
+    pub platform: Platform,
     pub instance: Instance,
     pub env: Env,
     /// This user's directories.
@@ -21,7 +24,13 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(brand: Brand, argv0: OsString, env: Env, global: &Global) -> Result<Self, CliError> {
+    pub(super) fn new(
+        platform: Platform,
+        brand: Brand,
+        argv0: OsString,
+        env: Env,
+        global: &Global,
+    ) -> Result<Self, CliError> {
         let profile = profile(brand, &env, global)?;
         let dirs =
             host::dirs::find(&env).map_err(|error| CliError::new(ExitCode::Failed, error.to_string()))?;
@@ -29,7 +38,7 @@ impl Context {
             true => Instance::of_system(brand, profile, &dirs),
             false => Instance::new(brand, profile, &env, &dirs),
         };
-        Ok(Self { instance, env, dirs, argv0 })
+        Ok(Self { platform, instance, env, dirs, argv0 })
     }
 
     /// Where the configuration comes from.

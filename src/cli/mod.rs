@@ -27,6 +27,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::exit::ExitCode;
 use crate::host;
 use crate::instance::{Brand, Env};
+use crate::service::native::Platform;
 use args::{Cli, Command};
 use context::Context;
 use error::CliError;
@@ -34,9 +35,7 @@ use ui::Ui;
 
 /// Runs the program: the arguments and the environment of this process, its output streams.
 pub fn main() -> ExitCode {
-    let argv: Vec<OsString> = std::env::args_os().collect();
-    let brand = Brand::from_invocation(argv.first().map(OsString::as_os_str).unwrap_or_default());
-    run(brand, argv, host::env::snapshot())
+    run(Platform::HERE, std::env::args_os().collect(), host::env::snapshot())
 }
 
 /// The whole command line under a given brand: name, version and help texts carry it.
@@ -44,15 +43,17 @@ pub fn command(brand: Brand) -> clap::Command {
     Cli::command().name(brand.slug()).bin_name(brand.slug()).after_long_help(exit_code_help())
 }
 
-fn run(brand: Brand, argv: Vec<OsString>, env: Env) -> ExitCode {
+/// Runs the program as `argv` says, on a platform. The first argument is its name, and decides about the brand.
+pub fn run(platform: Platform, argv: Vec<OsString>, env: Env) -> ExitCode {
     let argv0 = argv.first().cloned().unwrap_or_default();
+    let brand = Brand::from_invocation(&argv0);
     let cli =
         match command(brand).try_get_matches_from(argv).and_then(|matches| Cli::from_arg_matches(&matches)) {
             Ok(cli) => cli,
             Err(error) => return ui::print_clap(&error),
         };
     let mut ui = Ui::new(&env, cli.global.no_color);
-    let done = Context::new(brand, argv0, env, &cli.global)
+    let done = Context::new(platform, brand, argv0, env, &cli.global)
         .and_then(|context| dispatch(cli.command, &context, &mut ui));
     let written = |code| match ui.lost() {
         None => Ok(code),

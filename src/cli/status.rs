@@ -18,8 +18,8 @@ use crate::protocol::methods::health::{Health, HealthSnapshot, Params};
 use crate::protocol::methods::status::{Status, StatusSummary};
 use crate::service::facts::{Answer, Facts};
 use crate::service::manager::Manager;
+use crate::service::native::Native;
 use crate::service::observed::Observed;
-use crate::service::systemd::Systemd;
 use crate::service::systemd::words::start_time;
 
 #[derive(Debug, ClapArgs)]
@@ -82,8 +82,8 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     let config = context.config_or_default(ui);
     let target = args.target.resolve(context, &config)?;
     let (observed, answers) = context.block_on(async {
-        let systemd = Systemd::connect(&context.instance, &context.env).await;
-        let (observed, answers) = tokio::join!(systemd.observe(), fetch_all(&target, args.deep));
+        let manager = Native::connect(context.platform, &context.instance, &context.env).await;
+        let (observed, answers) = tokio::join!(manager.observe(), fetch_all(&target, args.deep));
         Ok((observed, answers))
     })?;
     let report = report(&target, observed, answers);

@@ -111,12 +111,11 @@ mod tests {
 
     use super::*;
     use crate::service::definition::{Found, Standing};
-    use crate::service::manager::{NoProbe, Patience};
+    use crate::service::manager::{NoProbe, Patience, Unwritable};
     use crate::service::observed::{self, Reached, UnitState, Via, sample};
     use crate::service::plan::{Desired, Install, Intent, Step, plan};
     use crate::service::record::{self, Record};
     use crate::service::spec::ServiceSpec;
-    use crate::service::systemd::RenderError;
 
     /// A manager that writes down what it is told to do, and fails where it is told to.
     struct Scripted {
@@ -129,7 +128,7 @@ mod tests {
             sample("a.service", "/a.service")
         }
 
-        fn desire(&self, _: &ServiceSpec, _: &Observed) -> Result<Desired, RenderError> {
+        fn desire(&self, _: &ServiceSpec, _: &Observed) -> Result<Desired, Unwritable> {
             Ok(desired())
         }
 

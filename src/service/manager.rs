@@ -11,7 +11,6 @@ use super::error::ServiceError;
 use super::observed::Observed;
 use super::plan::{Planned, Step};
 use super::spec::ServiceSpec;
-use super::systemd::RenderError;
 
 /// A service manager, asked about one service.
 pub trait Manager {
@@ -19,7 +18,7 @@ pub trait Manager {
     fn observe(&self) -> impl Future<Output = Observed>;
 
     /// The definition that should be there, for the manager that was found.
-    fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<super::plan::Desired, RenderError>;
+    fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<super::plan::Desired, Unwritable>;
 
     /// Does one step. Returns remarks.
     fn perform(
@@ -28,6 +27,11 @@ pub trait Manager {
         circumstances: &mut Circumstances<'_>,
     ) -> impl Future<Output = Result<Vec<String>, ServiceError>>;
 }
+
+/// Why a service cannot be written down for a manager, in its backend's words.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Unwritable(pub Box<dyn std::error::Error + Send + Sync>);
 
 /// Asks the gateway itself whether it is well. The answer must come from the given run of it: an old process may
 /// still be there and answer, too.

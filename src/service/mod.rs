@@ -11,6 +11,7 @@
 //! * [`plan`]: the steps, and the refusals. Pure; the only place that chooses.
 //! * [`manager`], [`apply`]: what performs them, and undoes them when an install fails.
 //! * [`systemd`]: systemd, the manager of one user's services or of the machine's.
+//! * [`native`]: which of the managers this program uses.
 //!
 //! Knows nothing of the gateway's configuration, protocol or inside: whoever wants to know whether it is healthy
 //! passes in a [`manager::Probe`].
@@ -21,6 +22,7 @@ pub mod definition;
 pub mod error;
 pub mod facts;
 pub mod manager;
+pub mod native;
 pub mod observed;
 pub mod plan;
 pub mod program;

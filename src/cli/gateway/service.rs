@@ -22,11 +22,11 @@ use crate::service::claim::claim;
 use crate::service::error::ServiceError;
 use crate::service::facts::Facts;
 use crate::service::manager::{Circumstances, Manager, Patience, Probe, Progress, Run};
+use crate::service::native::Native;
 use crate::service::observed::Observed;
 use crate::service::plan::{Desired, Intent, Plan, plan};
 use crate::service::program;
 use crate::service::spec::{Choices, ServiceSpec};
-use crate::service::systemd::Systemd;
 
 /// How long another install may take before this one gives up.
 const CLAIM: Duration = Duration::from_secs(30);
@@ -97,10 +97,10 @@ pub(super) fn carry_out(
         let failed = |error: ServiceError| service_error(error, context);
         let _claim =
             if changes { Some(claim(&context.instance, CLAIM).await.map_err(failed)?) } else { None };
-        let systemd = Systemd::connect(&context.instance, &context.env).await;
-        let before = systemd.observe().await;
+        let manager = Native::connect(context.platform, &context.instance, &context.env).await;
+        let before = manager.observe().await;
         let desired = match verb.intent {
-            Intent::Install(_) => Some(desire(&systemd, &before, port, &config, context, ui)?),
+            Intent::Install(_) => Some(desire(&manager, &before, port, &config, context, ui)?),
             _ => None,
         };
         let plan = plan(verb.intent, desired.as_ref(), &before).map_err(|refusal| failed(refusal.into()))?;
@@ -109,8 +109,8 @@ pub(super) fn carry_out(
             return Ok(ExitCode::Ok);
         }
         let probe = Health::new(port, &config, context);
-        let outcome = perform(&systemd, &plan, &before, &probe, how, ui).await;
-        conclude(verb, &plan, outcome, &systemd, &probe, how, context, ui).await
+        let outcome = perform(&manager, &plan, &before, &probe, how, ui).await;
+        conclude(verb, &plan, outcome, &manager, &probe, how, context, ui).await
     })
 }
 
@@ -119,7 +119,7 @@ const RENAME: &str = "Use a path of letters, digits and the like, or a symbolic 
 
 /// What is to be installed.
 fn desire(
-    systemd: &Systemd,
+    manager: &Native,
     before: &Observed,
     port: Option<u16>,
     config: &Config,
@@ -138,7 +138,7 @@ fn desire(
     let choices = Choices { program: &program.path, dirs: &context.dirs, port, drain };
     let spec = ServiceSpec::for_gateway(&context.instance, &choices);
     let spec = spec.map_err(|error| cannot(&error.to_string()))?;
-    systemd
+    manager
         .desire(&spec, before)
         .map_err(|error| cannot("cannot write the service's definition").cause(error).hint(RENAME))
 }
@@ -157,7 +157,7 @@ fn show_plan(verb: &Verb, plan: &Plan, how: &How, ui: &mut Ui) {
 }
 
 async fn perform(
-    systemd: &Systemd,
+    manager: &Native,
     plan: &Plan,
     before: &Observed,
     probe: &Health,
@@ -171,7 +171,7 @@ async fn perform(
         }
     };
     let mut circumstances = Circumstances::new(probe, &mut report, Patience::default());
-    let outcome = apply(systemd, plan, before, &mut circumstances).await;
+    let outcome = apply(manager, plan, before, &mut circumstances).await;
     steps.end(ui);
     outcome
 }
@@ -181,7 +181,7 @@ async fn conclude(
     verb: &Verb,
     plan: &Plan,
     outcome: Outcome,
-    systemd: &Systemd,
+    manager: &Native,
     probe: &Health,
     how: &How,
     context: &Context,
@@ -205,7 +205,7 @@ async fn conclude(
     };
     let notes: Vec<String> = plan.notes.iter().cloned().chain(notes).collect();
     if how.json {
-        let observed = systemd.observe().await;
+        let observed = manager.observe().await;
         let health = probe.of(&observed).await;
         let done = !plan.is_empty();
         ui.answer(

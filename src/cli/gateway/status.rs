@@ -21,9 +21,9 @@ use crate::protocol::method::Ignored;
 use crate::protocol::methods::status::Status;
 use crate::service::facts::{Answer, Facts, Headline};
 use crate::service::manager::Manager;
+use crate::service::native::Native;
 use crate::service::observed::Observed;
 use crate::service::redact;
-use crate::service::systemd::Systemd;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -162,8 +162,8 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
     let loaded = context.source().load();
     let config = loaded.config.as_ref().cloned().unwrap_or_default();
     let (observed, health, rpc, holder) = context.block_on(async {
-        let systemd = Systemd::connect(&context.instance, &context.env).await;
-        let observed = systemd.observe().await;
+        let manager = Native::connect(context.platform, &context.instance, &context.env).await;
+        let observed = manager.observe().await;
         let holder = target::holder(context);
         if args.no_probe {
             return Ok((observed, None, None, holder));

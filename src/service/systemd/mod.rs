@@ -22,8 +22,6 @@ pub mod unit;
 pub mod version;
 pub mod words;
 
-pub use unit::RenderError;
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,7 +31,7 @@ use version::Version;
 
 use super::Scope;
 use super::error::ServiceError;
-use super::manager::{Circumstances, Manager};
+use super::manager::{Circumstances, Manager, Unwritable};
 use super::observed::{Linger, Observed, Reached};
 use super::plan::{Desired, Step};
 use super::reach::Unreachable;
@@ -138,10 +136,11 @@ impl Manager for Systemd {
         }
     }
 
-    fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<Desired, RenderError> {
+    fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<Desired, Unwritable> {
         // Without a manager nothing will be written; what an old one would get can still be shown.
         let version = observed.manager.reached().and_then(|reached| Version::parse(&reached.version));
-        let text = unit::render(spec, &self.unit, version.unwrap_or(Version::OLDEST))?;
+        let text = unit::render(spec, &self.unit, version.unwrap_or(Version::OLDEST));
+        let text = text.map_err(|error| Unwritable(error.into()))?;
         let path = observed.definition.path.display().to_string();
         let present = observed.definition.found.text();
         Ok(Desired {

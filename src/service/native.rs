@@ -1,0 +1,63 @@
+//! Which service manager a gateway is handled by: the one choice that depends on the target.
+//!
+//! Every backend is compiled and tested on every target; [`Platform::HERE`] alone says which one a program uses.
+
+use super::error::ServiceError;
+use super::manager::{Circumstances, Manager, Unwritable};
+use super::observed::Observed;
+use super::plan::{Desired, Step};
+use super::spec::ServiceSpec;
+use super::systemd::Systemd;
+use crate::instance::{Env, Instance};
+
+/// A kind of service manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// systemd.
+    Systemd,
+}
+
+impl Platform {
+    /// The one of the target this program was built for.
+    pub const HERE: Self = Self::Systemd;
+}
+
+/// One gateway's service with the service manager of a platform.
+#[derive(Clone, Debug)]
+pub enum Native {
+    /// systemd's.
+    Systemd(Systemd),
+}
+
+impl Native {
+    /// Finds the way to the manager. That there is none is something to observe, not an error.
+    pub async fn connect(platform: Platform, instance: &Instance, env: &Env) -> Self {
+        match platform {
+            Platform::Systemd => Self::Systemd(Systemd::connect(instance, env).await),
+        }
+    }
+}
+
+impl Manager for Native {
+    async fn observe(&self) -> Observed {
+        match self {
+            Self::Systemd(systemd) => systemd.observe().await,
+        }
+    }
+
+    fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<Desired, Unwritable> {
+        match self {
+            Self::Systemd(systemd) => systemd.desire(spec, observed),
+        }
+    }
+
+    async fn perform(
+        &self,
+        step: &Step,
+        circumstances: &mut Circumstances<'_>,
+    ) -> Result<Vec<String>, ServiceError> {
+        match self {
+            Self::Systemd(systemd) => systemd.perform(step, circumstances).await,
+        }
+    }
+}
