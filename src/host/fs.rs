@@ -76,6 +76,16 @@ pub fn is_ours_alone(dir: &Path) -> bool {
 /// Reads a UTF-8 file of at most `limit` bytes. `None` when there is no such file. Pipes and devices are refused: they
 /// may never end, and opening one may never return.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
+    let Some(bytes) = read_bytes(path, limit)? else { return Ok(None) };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 at byte {at}"))
+    })?;
+    Ok(Some(text))
+}
+
+/// The same with any bytes.
+pub fn read_bytes(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = match OpenOptions::new().read(true).custom_flags(no_wait).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -92,11 +102,7 @@ pub fn read_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
     if bytes.len() as u64 > limit {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 at byte {at}"))
-    })?;
-    Ok(Some(text))
+    Ok(Some(bytes))
 }
 
 fn sync_dir(dir: &Path) -> io::Result<()> {

@@ -51,6 +51,11 @@ impl Lock {
         }
     }
 
+    /// Another handle to the lock: it stays taken until the last one is closed, in whichever process.
+    pub fn share(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
     /// Writes who holds the lock, for [`read`] by others.
     pub fn describe(&mut self, holder: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_vec(holder)?;

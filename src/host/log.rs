@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::fs::FileType;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -66,7 +68,8 @@ impl Log {
         let (queue, records) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let sink = Sink { queue: Mutex::new(queue.clone()), dropped: Arc::clone(&dropped) };
-        let writer = Writer { file, console: Console::new(env), dropped };
+        let console = Console::new(env, file.is_some());
+        let writer = Writer { file, console, dropped };
         let ended = writer.start(records)?;
         let (filter, level) = reload::Layer::new(settings.level);
         let subscriber = tracing_subscriber::registry().with(sink.with_filter(filter));
@@ -284,16 +287,25 @@ impl Writer {
 enum Console {
     Plain,
     Journal,
+    /// Records are in the gateway's own file, and standard output is a file that nobody keeps small.
+    Silent,
 }
 
 impl Console {
-    fn new(env: &Env) -> Self {
-        if env.os("JOURNAL_STREAM").is_some() { Self::Journal } else { Self::Plain }
+    fn new(env: &Env, has_file: bool) -> Self {
+        if env.os("JOURNAL_STREAM").is_some() {
+            Self::Journal
+        } else if has_file && super::process::is_job_of_launchd(env) && is_file(&io::stdout()) {
+            Self::Silent
+        } else {
+            Self::Plain
+        }
     }
 
     fn write(self, record: &Record) {
         let text = record.text();
         let line = match self {
+            Self::Silent => return,
             Self::Plain => format!("{} {text}\n", record.time_text()),
             // sd-daemon(3): the syslog priority in angle brackets.
             Self::Journal => {
@@ -308,6 +320,23 @@ impl Console {
         };
         // Nobody may be reading.
         let _ = io::stdout().lock().write_all(line.as_bytes());
+    }
+}
+
+fn is_file(stream: &impl AsFd) -> bool {
+    rustix::fs::fstat(stream)
+        .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::RegularFile)
+}
+
+/// Empties the file that standard error goes to when it has grown beyond so many bytes. launchd opens it for appending
+/// before each start: emptied in place it is the same file for everybody, renamed it would not be (lifecycle notes B13).
+pub fn bound_standard_error(max_bytes: u64) {
+    let stream = io::stderr();
+    let is_large = rustix::fs::fstat(&stream)
+        .is_ok_and(|found| u64::try_from(found.st_size).is_ok_and(|size| size > max_bytes));
+    if is_file(&stream) && is_large {
+        // A file that cannot be emptied is no reason not to start.
+        let _ = rustix::fs::ftruncate(&stream, 0);
     }
 }
 

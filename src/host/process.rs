@@ -26,6 +26,16 @@ const SUPERVISION: [&str; 11] = [
     "JOURNAL_STREAM",
 ];
 
+/// The label of the job of launchd that this process belongs to. A terminal's shells have a name there, too.
+pub fn job_label(env: &Env) -> Option<&str> {
+    env.text("XPC_SERVICE_NAME").filter(|name| *name != "0" && !name.starts_with("application."))
+}
+
+/// Whether this process is a job of launchd.
+pub fn is_job_of_launchd(env: &Env) -> bool {
+    job_label(env).is_some()
+}
+
 /// The variables that no child of ours may inherit: the supervisor's, and our own secrets.
 pub fn withheld() -> impl Iterator<Item = String> {
     let secrets = Brand::ALL
@@ -42,6 +52,21 @@ pub fn command(program: impl AsRef<OsStr>) -> tokio::process::Command {
         command.env_remove(name);
     }
     command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// A command for a process that goes on when this one ends, in a process group of its own, and that says nothing.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process that must outlive this one cannot be killed with its handle"
+)]
+pub fn detached(program: impl AsRef<OsStr>, stdin: Stdio) -> std::process::Command {
+    use std::os::unix::process::CommandExt;
+    let mut command = std::process::Command::new(program);
+    for name in withheld() {
+        command.env_remove(name);
+    }
+    command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     command
 }
 

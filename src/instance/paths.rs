@@ -66,6 +66,10 @@ pub struct Paths {
     pub unit_dir: PathBuf,
     /// The systemd unit of this instance.
     pub unit: PathBuf,
+    /// Where definitions of launchd's jobs are written to: this user's LaunchAgents, or the machine's LaunchDaemons.
+    pub job_dir: PathBuf,
+    /// What a supervised gateway says before its log is open, or when it dies, where the supervisor keeps no journal.
+    pub crash_text: PathBuf,
 }
 
 impl Paths {
@@ -91,6 +95,8 @@ impl Paths {
             lock: state_dir.join("gateway.lock"),
             adhoc_lock: dirs.runtime.join(slug).join(format!("gateway{suffix}-{adhoc_key:08x}.lock")),
             log: state_dir.join("logs/gateway.log"),
+            crash_text: state_dir.join("logs/gateway.crash.txt"),
+            job_dir: dirs.home.join("Library/LaunchAgents"),
             identity: state_dir.join("identity"),
             devices: state_dir.join("devices"),
             service: state_dir.join("service"),
@@ -119,6 +125,8 @@ impl Paths {
             lock: state_dir.join("gateway.lock"),
             adhoc_lock: system.runtime.join(slug).join(format!("gateway{suffix}.lock")),
             log: system.logs.join(&name).join("gateway.log"),
+            crash_text: system.logs.join(&name).join("gateway.crash.txt"),
+            job_dir: system.jobs.clone(),
             // The client is this user's, whosever the gateway is.
             identity: dirs.home.join(format!(".{slug}{suffix}")).join("identity"),
             devices: state_dir.join("devices"),

@@ -38,6 +38,8 @@ pub struct SystemDirs {
     pub runtime: PathBuf,
     /// The service definitions of the administrator: `/etc/systemd/system`.
     pub units: PathBuf,
+    /// The same on macOS: `/Library/LaunchDaemons`.
+    pub jobs: PathBuf,
 }
 
 impl SystemDirs {
@@ -50,6 +52,7 @@ impl SystemDirs {
             logs: root.join("var/log"),
             runtime: root.join("run"),
             units: root.join("etc/systemd/system"),
+            jobs: root.join("Library/LaunchDaemons"),
         }
     }
 }

@@ -21,6 +21,8 @@ pub mod claim;
 pub mod definition;
 pub mod error;
 pub mod facts;
+pub mod last_failure;
+pub mod launchd;
 pub mod manager;
 pub mod native;
 pub mod observed;

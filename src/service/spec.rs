@@ -55,6 +55,9 @@ pub struct Restart {
     pub again: Vec<u8>,
     /// Restarting cannot help until somebody changes something.
     pub never: Vec<u8>,
+    /// Arguments with which the program ends as if it had been stopped instead of with one of `never`, for managers that
+    /// restart every failure. It leaves a note of the reason ([`super::last_failure`]).
+    pub stay_down: Vec<String>,
     /// The manager gives up after so many starts ...
     pub burst: u32,
     /// ... within this time.
@@ -150,6 +153,7 @@ impl Default for Restart {
             fixed_delay: Duration::from_secs(5),
             again: vec![ExitCode::Temporary.number()],
             never: vec![ExitCode::Config.number(), ExitCode::Conflict.number()],
+            stay_down: vec!["--stay-down".to_owned()],
             burst: 10,
             interval: Duration::from_secs(300),
         }

@@ -29,6 +29,7 @@ mod gateway_secrets;
 mod gateway_slow;
 mod gateway_start;
 mod gateway_stop;
+mod jobs;
 mod readme;
 mod tidy;
 mod units;

@@ -11,9 +11,11 @@ use crate::cli::ui::Ui;
 use crate::config::section::{AuthMode, Bind};
 use crate::exit::ExitCode;
 use crate::gateway::{self, Did, Flags, ForceError, Notice, Options, Prepared, Refusal, WsLog};
-use crate::host::fs;
+use crate::host::{clock, fs, log};
 use crate::instance::Profile;
 use crate::secret::Secret;
+use crate::service::last_failure::{self, LastFailure};
+use crate::service::spec::Restart;
 
 /// Flags of `gateway` and `gateway run` alike.
 #[derive(Clone, Debug, Default, ClapArgs)]
@@ -40,6 +42,10 @@ pub(in crate::cli) struct Args {
     /// Wipe the dev profile first: configuration, devices, sessions, workspace (with --dev only)
     #[arg(long)]
     reset: bool,
+    /// Where only a change by the operator can help, note why in the state directory and exit 0: for supervisors that
+    /// restart every failure
+    #[arg(long, hide = true)]
+    stay_down: bool,
     /// Take the port from whoever listens on it: its unit is stopped, or it gets SIGTERM, then SIGKILL
     #[arg(long)]
     force: bool,
@@ -99,6 +105,7 @@ impl Args {
             allow_unconfigured: self.allow_unconfigured || outer.allow_unconfigured,
             reset: self.reset || outer.reset,
             force: self.force || outer.force,
+            stay_down: self.stay_down || outer.stay_down,
             verbose: self.verbose || outer.verbose,
             ws_log: self.ws_log.or(outer.ws_log),
         }
@@ -153,7 +160,30 @@ impl Args {
     }
 }
 
+/// Bytes of earlier crashes that are kept, where the supervisor collects them in a file.
+const CRASH_TEXT: u64 = 1024 * 1024;
+
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    if !args.stay_down {
+        return attempt(args, context, ui);
+    }
+    log::bound_standard_error(CRASH_TEXT);
+    let dir = &context.instance.paths.service;
+    // What an earlier start failed for says nothing about this one.
+    let cleared = last_failure::clear(dir);
+    let error = match attempt(args, context, ui) {
+        Err(error) if Restart::default().never.contains(&error.code().number()) => error,
+        other => return other,
+    };
+    ui.error(&error);
+    let note = LastFailure { code: error.code().number(), why: error.to_string(), at_ms: clock::unix_ms() };
+    if let Err(source) = cleared.and_then(|()| last_failure::save(dir, &note)) {
+        ui.warning(&format!("this could not be noted in {}: {source}", dir.display()));
+    }
+    Ok(ExitCode::Ok)
+}
+
+fn attempt(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let instance = context.instance.clone();
     let refused = |refusal| refusal_error(refusal, &context.instance.command());
     if args.reset {
