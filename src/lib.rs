@@ -8,7 +8,8 @@
 //!
 //! | floor | modules | what they are | what they must not know |
 //! |--:|---|---|---|
-//! | 7 | [`cli`] | what the operator types and reads | how anything works |
+//! | 8 | [`cli`] | what the operator types and reads | how anything works |
+//! | 7 | [`doctor`] | what is wrong, and its repair | the terminal, the inside of the gateway |
 //! | 6 | [`gateway`] | the always-on process | the terminal |
 //! | 5 | [`auth`] | who may connect, as what | sockets, methods |
 //! | 4 | [`bus`] | publish to every client, with sequence numbers and bounds | who connects, and why |
@@ -45,5 +46,7 @@ pub mod service;
 pub mod auth;
 
 pub mod gateway;
+
+pub mod doctor;
 
 pub mod cli;

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    channels, completions, config, dashboard, devices, gateway, health, logs, man, protocol, setup, status,
+    channels, completions, config, dashboard, devices, doctor, gateway, health, logs, man, protocol, setup, status,
 };
 
 /// An always-on gateway: one process, one port, supervised by systemd or launchd.
@@ -42,6 +42,8 @@ pub(super) enum Command {
     Setup(setup::Args),
     /// Show how the gateway is, as it says itself
     Health(health::Args),
+    /// Find what is wrong with the gateway and its service, and repair it
+    Doctor(doctor::Args),
     /// Show what the gateway said, whether it runs or not
     Logs(logs::Args),
     /// Print the link that signs a browser in, and open it

@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod dashboard;
 mod devices;
+mod doctor;
 mod error;
 mod gateway;
 mod health;
@@ -77,6 +78,7 @@ fn dispatch(command: Command, context: &Context, ui: &mut Ui) -> Result<ExitCode
         Command::Status(args) => status::run(args, context, ui),
         Command::Setup(args) => setup::run(args, context, ui),
         Command::Health(args) => health::run(args, context, ui),
+        Command::Doctor(args) => doctor::run(args, context, ui),
         Command::Logs(args) => logs::run(args, context, ui),
         Command::Dashboard(args) => dashboard::run(args, context, ui),
         Command::Channels(args) => channels::run(args, context, ui),

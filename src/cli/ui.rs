@@ -145,6 +145,18 @@ impl Ui {
         self.say(format_args!("{HINT}hint:{HINT:#} "), text);
     }
 
+    /// Asks a question that is answered by yes or no. `None` where nobody is there to answer it.
+    pub(super) fn ask(&mut self, question: &str) -> Option<bool> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        // There is nowhere left to report that the terminal cannot be written.
+        let _ = write!(self.talk, "{question} [y/N] ").and_then(|()| self.talk.flush());
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// Why the command failed.
     pub(super) fn error(&mut self, error: &CliError) {
         self.say(format_args!("{ERROR}error:{ERROR:#} "), &error.to_string());

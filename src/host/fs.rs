@@ -55,6 +55,25 @@ pub fn remove_tree(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Sets the permissions of a file or directory, but not of what a link leads to.
+pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_symlink() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a symbolic link"));
+    }
+    fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+/// Moves a file, link or directory to a place where nothing is, to another file system too if it is a regular file.
+pub fn move_file(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            fs::copy(from, to)?;
+            remove(from)
+        }
+        other => other,
+    }
+}
+
 /// Makes a directory and its missing parents, each 0700. One that exists keeps its mode.
 pub fn private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)

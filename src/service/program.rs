@@ -29,8 +29,8 @@ pub fn find(invoked: &Path, env: &Env) -> std::io::Result<Program> {
 }
 
 fn choose(invoked: PathBuf, same: impl Iterator<Item = PathBuf>, real: PathBuf) -> Program {
-    let Some(why) = unstable(&invoked) else { return Program { path: invoked, real, unstable: None } };
-    match same.into_iter().find(|path| unstable(path).is_none()) {
+    let Some(why) = passing(&invoked) else { return Program { path: invoked, real, unstable: None } };
+    match same.into_iter().find(|path| passing(path).is_none()) {
         Some(path) => Program { path, real, unstable: None },
         None => Program { path: invoked, real, unstable: Some(why) },
     }
@@ -49,8 +49,8 @@ const PASSING: [(&str, &str); 9] = [
     ("/tmp/", "it is in a temporary directory"),
 ];
 
-/// Why a path may not last.
-fn unstable(path: &Path) -> Option<&'static str> {
+/// Why a path of a program may not last, if so.
+pub fn passing(path: &Path) -> Option<&'static str> {
     let text = path.to_string_lossy();
     let anywhere =
         |place: &&(&str, &str)| text.contains(place.0) && (place.0 != "/tmp/" || text.starts_with("/tmp/"));

@@ -13,11 +13,14 @@ const FLOORS: &[&[&str]] = &[
     &["bus", "client", "config", "service"],
     &["auth"],
     &["gateway"],
+    &["doctor"],
     &["cli"],
 ];
 
 /// Modules that are words only: no runtime, no files, no environment, no processes.
 const PURE: &[&str] = &[
+    "src/doctor/checks",
+    "src/doctor/finding.rs",
     "src/exit.rs",
     "src/secret.rs",
     "src/instance",
@@ -32,10 +35,15 @@ const PURE: &[&str] = &[
     "src/service/reach.rs",
     "src/service/redact.rs",
     "src/service/spec.rs",
+    "src/service/systemd/contract.rs",
+    "src/service/systemd/directives.rs",
+    "src/service/systemd/drift.rs",
     "src/service/systemd/effective.rs",
     "src/service/systemd/exits.rs",
+    "src/service/systemd/layers.rs",
     "src/service/systemd/properties.rs",
     "src/service/systemd/quoting.rs",
+    "src/service/systemd/specifier.rs",
     "src/service/systemd/syntax.rs",
     "src/service/systemd/timespan.rs",
     "src/service/systemd/unit.rs",

@@ -17,6 +17,7 @@ use super::error::CliError;
 use super::health;
 use super::ui::Ui;
 use crate::exit::ExitCode;
+pub(super) use service::service_error;
 use service::carry_out;
 
 #[derive(Debug, ClapArgs)]

@@ -241,7 +241,7 @@ async fn conclude(
 }
 
 /// A failure of the service's side, for the operator.
-pub(super) fn service_error(error: ServiceError, context: &Context) -> CliError {
+pub(in crate::cli) fn service_error(error: ServiceError, context: &Context) -> CliError {
     let (code, hints) = (error.exit_code(), error.hints(&context.instance.command(), context.instance.scope));
     let mut failed = CliError::new(code, error.to_string());
     if let ServiceError::Refused(refusal) = &error

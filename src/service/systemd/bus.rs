@@ -44,6 +44,8 @@ trait Manager {
         runtime: bool,
     ) -> zbus::Result<Vec<(String, String, String)>>;
 
+    fn unset_environment(&self, names: &[&str]) -> zbus::Result<()>;
+
     #[zbus(signal)]
     fn job_removed(&self, id: u32, job: zbus::ObjectPath<'_>, unit: &str, result: &str) -> zbus::Result<()>;
 
@@ -51,6 +53,8 @@ trait Manager {
     fn version(&self) -> zbus::Result<String>;
     #[zbus(property)]
     fn unit_path(&self) -> zbus::Result<Vec<String>>;
+    #[zbus(property)]
+    fn environment(&self) -> zbus::Result<Vec<String>>;
 }
 
 /// No answer takes longer, unless the manager is stuck. Reloading many units on a slow machine takes seconds.
@@ -99,6 +103,16 @@ impl Bus {
     /// The directories it reads units from.
     pub async fn unit_path(&self) -> Result<Vec<String>, ServiceError> {
         self.manager.unit_path().await.map_err(failed("tell where it reads units"))
+    }
+
+    /// The variables that it gives to everything it starts.
+    pub async fn environment(&self) -> Result<Vec<String>, ServiceError> {
+        self.manager.environment().await.map_err(failed("tell its own environment"))
+    }
+
+    /// Takes variables out of that environment.
+    pub async fn unset_environment(&self, names: &[&str]) -> Result<(), ServiceError> {
+        self.manager.unset_environment(names).await.map_err(failed("change its own environment"))
     }
 
     /// The properties of a unit and of its kind. A unit that does not exist has properties too.

@@ -136,7 +136,7 @@ fn drop_ins(unit_dir: &Path, name: &str) -> Vec<PathBuf> {
 }
 
 /// An empty file, or a link to `/dev/null`, takes a drop-in of the same name out of force (systemd.unit(5)).
-fn is_filled(path: &Path) -> bool {
+pub fn is_filled(path: &Path) -> bool {
     path.metadata().is_ok_and(|meta| meta.len() > 0)
 }
 

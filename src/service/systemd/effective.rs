@@ -81,6 +81,10 @@ pub fn differences(file: &File, force: &Properties) -> Vec<Difference> {
     let differs = |(section, key, property, meaning): (&str, &'static str, &str, Meaning)| {
         let written = file.values(section, key);
         let last = *written.last()?;
+        // A manager that is too old for a directive has no property for it.
+        if !force.0.contains_key(property) {
+            return None;
+        }
         if holds(meaning, &written, property, force) {
             return None;
         }

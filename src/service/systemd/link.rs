@@ -133,6 +133,22 @@ impl Link {
         }
     }
 
+    /// The variables that it gives to everything it starts, as `NAME=value`.
+    pub async fn environment(&self) -> Result<Vec<String>, ServiceError> {
+        match self {
+            Self::Bus(bus) => bus.environment().await,
+            Self::Systemctl(systemctl) => systemctl.environment().await,
+        }
+    }
+
+    /// Takes variables out of that environment.
+    pub async fn unset_environment(&self, names: &[&str]) -> Result<(), ServiceError> {
+        match self {
+            Self::Bus(bus) => bus.unset_environment(names).await,
+            Self::Systemctl(systemctl) => systemctl.unset_environment(names).await,
+        }
+    }
+
     /// The properties of a service, whether or not it exists.
     pub async fn service(&self, name: &str) -> Result<Properties, ServiceError> {
         match self {

@@ -4,9 +4,14 @@
 //! is decided in [`super::plan`]; what a unit file says, in [`mod@unit`].
 
 mod bus;
+pub mod contract;
+pub mod directives;
 mod disk;
+pub mod drift;
 mod effective;
 pub mod exits;
+pub mod inspect;
+pub mod layers;
 mod linger;
 pub mod link;
 mod neighbour;
@@ -14,6 +19,8 @@ mod perform;
 mod properties;
 mod prove;
 pub mod quoting;
+pub mod siblings;
+pub mod specifier;
 pub mod surroundings;
 pub mod syntax;
 mod systemctl;

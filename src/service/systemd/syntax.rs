@@ -78,15 +78,84 @@ impl File {
 
     /// The settings in order, each with its section and key. Those before the first section mean nothing.
     pub fn settings(&self) -> impl Iterator<Item = Setting<'_>> {
-        let mut section = None;
-        self.entries.iter().filter_map(move |entry| match &entry.says {
-            Says::Section(name) => {
-                section = Some(name.as_str());
-                None
-            }
-            Says::Setting { key, value } => section.map(|section| Setting { section, key, value }),
-            Says::Nothing | Says::Junk => None,
+        self.placed().filter_map(|(section, line, _, entry)| match (&entry.says, section) {
+            (Says::Setting { key, value }, Some(section)) => Some(Setting { section, key, value, line }),
+            _ => None,
         })
+    }
+
+    /// The lines that the manager reports and ignores: those that are no setting, and settings before the first
+    /// section. Each with its number, from 1.
+    pub fn ignored(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.placed().filter_map(|(section, line, _, entry)| match (&entry.says, section) {
+            (Says::Junk, _) | (Says::Setting { .. }, None) => Some((line, entry.raw.trim_end())),
+            _ => None,
+        })
+    }
+
+    /// Every entry with its section, the number of its first line, and its place in the list.
+    fn placed(&self) -> impl Iterator<Item = (Option<&str>, usize, usize, &Entry)> {
+        let (mut section, mut next) = (None, 1);
+        self.entries.iter().enumerate().map(move |(index, entry)| {
+            let line = next;
+            next += entry.raw.matches('\n').count().max(1);
+            if let Says::Section(name) = &entry.says {
+                section = Some(name.as_str());
+            }
+            (section, line, index, entry)
+        })
+    }
+
+    /// Takes settings out, and puts lines of that key in their place; at the end of the section, or in a new one, where
+    /// there were none. Everything else stays byte for byte.
+    pub fn replace(&mut self, section: &str, takes: impl Fn(&Setting<'_>) -> bool, lines: &[String]) {
+        let taken: Vec<usize> = self
+            .placed()
+            .filter(|(own, line, _, entry)| match (&entry.says, own) {
+                (Says::Setting { key, value }, Some(own)) if *own == section => {
+                    takes(&Setting { section: own, key, value, line: *line })
+                }
+                _ => false,
+            })
+            .map(|(.., index, _)| index)
+            .collect();
+        // The last entry of the section that says something: what is added goes after it.
+        let last = self.placed().filter(|(own, .., entry)| *own == Some(section) && entry.says != Says::Nothing);
+        let mut at = match (taken.first(), last.map(|(.., index, _)| index).last()) {
+            (Some(first), _) => *first,
+            (None, Some(last)) => last + 1,
+            (None, None) if lines.is_empty() => return,
+            (None, None) => {
+                self.end_last_line();
+                let blank = if self.entries.is_empty() { "" } else { "\n" };
+                let raw = format!("{blank}[{section}]\n");
+                self.entries.push(Entry { raw, says: Says::Section(section.to_owned()) });
+                self.entries.len()
+            }
+        };
+        for index in taken.iter().rev() {
+            self.entries.remove(*index);
+        }
+        if at == self.entries.len() && !lines.is_empty() {
+            self.end_last_line();
+        }
+        for line in lines {
+            self.entries.insert(at, Entry { raw: format!("{line}\n"), says: says(line) });
+            at += 1;
+        }
+    }
+
+    /// Whether nothing is set.
+    pub fn sets_nothing(&self) -> bool {
+        self.settings().next().is_none()
+    }
+
+    fn end_last_line(&mut self) {
+        if let Some(last) = self.entries.last_mut()
+            && !last.raw.ends_with('\n')
+        {
+            last.raw.push('\n');
+        }
     }
 
     /// The values of a key in force: an empty assignment takes back those before it.
@@ -129,6 +198,8 @@ pub struct Setting<'a> {
     pub key: &'a str,
     /// Its value, still quoted and escaped.
     pub value: &'a str,
+    /// The number of its first line, from 1.
+    pub line: usize,
 }
 
 /// The line without its last backslash, if that backslash continues it. A doubled one does not.
@@ -222,6 +293,37 @@ Type=notify
         assert_eq!(file.value("Service", "Type"), Some("notify"));
         assert_eq!(file.value("Service", "ExecStart"), Some("/bin/a  b"));
         assert_eq!(file.to_string(), text);
+    }
+
+    #[test]
+    fn settings_are_replaced_where_they_stand_and_the_rest_stays() {
+        let replaced = |text: &str, section: &str, name: &str, lines: &[&str]| {
+            let mut file = File::parse(text);
+            let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            file.replace(section, |setting| setting.key == name, &lines);
+            file.to_string()
+        };
+        let text = "# top\n[Service]\nA=1\n# mine\nB=2\nA=3 \\\n 4\n\n[Install]\nA=9\n";
+        let table = [
+            ("Service", "A", vec!["A=x"], "# top\n[Service]\nA=x\n# mine\nB=2\n\n[Install]\nA=9\n"),
+            ("Service", "C", vec!["C=x"], "# top\n[Service]\nA=1\n# mine\nB=2\nA=3 \\\n 4\nC=x\n\n[Install]\nA=9\n"),
+            ("Install", "A", vec![], "# top\n[Service]\nA=1\n# mine\nB=2\nA=3 \\\n 4\n\n[Install]\n"),
+        ];
+        for (section, name, lines, expected) in table {
+            assert_eq!(replaced(text, section, name, &lines), expected, "{section} {name}");
+        }
+        assert_eq!(replaced("[A]\nx=1", "B", "y", &["y=1"]), "[A]\nx=1\n\n[B]\ny=1\n");
+        assert_eq!(replaced("", "B", "y", &["y=1"]), "[B]\ny=1\n");
+        assert_eq!(replaced("[A]\nx=1", "A", "y", &["y=1"]), "[A]\nx=1\ny=1\n");
+    }
+
+    #[test]
+    fn lines_are_counted_and_ignored_ones_are_told() {
+        let file = File::parse(TANGLED);
+        let lines: Vec<usize> = file.settings().map(|setting| setting.line).collect();
+        assert_eq!(lines, [4, 5, 6, 7, 10, 15, 19, 21]);
+        let ignored: Vec<(usize, &str)> = file.ignored().collect();
+        assert_eq!(ignored, [(2, "Stray=1"), (16, "junk"), (17, "=nothing"), (22, "[Broken")]);
     }
 
     proptest! {

@@ -60,6 +60,18 @@ impl Systemctl {
         Ok(shell_words(&shown))
     }
 
+    /// The variables that it gives to everything it starts.
+    pub async fn environment(&self) -> Result<Vec<String>, ServiceError> {
+        let args = ["show", "--property=Environment", "--value"];
+        Ok(shell_words(&self.call("tell its own environment", &args).await?))
+    }
+
+    /// Takes variables out of that environment.
+    pub async fn unset_environment(&self, names: &[&str]) -> Result<(), ServiceError> {
+        let args: Vec<&str> = ["unset-environment"].iter().chain(names).copied().collect();
+        self.call("change its own environment", &args).await.map(drop)
+    }
+
     /// The properties of a unit.
     pub async fn unit(&self, name: &str) -> Result<Properties, ServiceError> {
         let shown = self.call(&format!("describe {name}"), &["show", "--all", "--", name]).await?;

@@ -1,0 +1,65 @@
+//! Whether the service starts by itself, and outlives the last session.
+
+use crate::doctor::facts::Facts;
+use crate::doctor::finding::{Action, Class, Finding, Severity};
+use crate::instance::Scope;
+use crate::service::definition::Standing;
+use crate::service::observed::Linger;
+use crate::service::systemd::words;
+
+pub(super) fn check(facts: &Facts) -> Vec<Finding> {
+    let observed = &facts.service.observed;
+    let Some(reached) = observed.manager.reached() else { return Vec::new() };
+    let there = facts.service.unit.is_some() && observed.definition.standing != Standing::Masked;
+    if !there {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let (state, unit) = (&reached.state, &observed.unit);
+    let enabled = state.unit_file_state.starts_with("enabled");
+    // A unit that lost its section about this is told by that.
+    let wish = |id, summary: &str, action| {
+        Finding::new(id, Severity::Warning, summary)
+            .key("WantedBy")
+            .differs(Some(format!("enabled, and wanted by {}", words::start_target(observed.scope))), Some(state.unit_file_state.clone()))
+            .repair(Class::Fix, [action, Action::Reload])
+            .hint(format!("By hand: {} reenable {unit}", words::systemctl(observed.scope)))
+    };
+    match (enabled, state.wanted_at_login) {
+        (true, true) => {}
+        (true, false) => found.push(wish(
+            "enablement.edge",
+            "the service counts as enabled, and no target that is reached wants it: it does not start by itself",
+            Action::Reenable,
+        )),
+        (false, true) if state.unit_file_state == "enabled-runtime" => {}
+        (false, _) => found.push(wish("enablement.disabled", "the service does not start by itself", Action::Enable)),
+    }
+    if observed.scope == Scope::User {
+        found.extend(lingering(facts));
+    }
+    found
+}
+
+fn lingering(facts: &Facts) -> Option<Finding> {
+    match &facts.service.observed.linger {
+        Linger::No => Some(
+            Finding::new("enablement.linger", Severity::Info, "the service ends with your last session, and does not start before you log in")
+                .hint("To change that: sudo loginctl enable-linger $(id -un)"),
+        ),
+        Linger::NotNeeded => None,
+        Linger::Unknown(why) => Some(Finding::new(
+            "enablement.linger-unknown",
+            Severity::Info,
+            format!("whether the service outlives your last session could not be looked up: {why}"),
+        )),
+        Linger::Yes => facts.encryption.map(|what| {
+            Finding::new(
+                "enablement.encrypted-home",
+                Severity::Warning,
+                format!("your home directory is encrypted ({what}): after a boot the manager starts before it can read your units"),
+            )
+            .hint("Log in once after a boot, then: systemctl --user daemon-reload")
+        }),
+    }
+}

@@ -1,0 +1,38 @@
+//! The service manager: whether it can be asked, and whether it has read what is on disk.
+
+use crate::doctor::facts::Facts;
+use crate::doctor::finding::{Action, Class, Finding, Severity};
+use crate::service::definition::Standing;
+use crate::service::observed::Manager;
+use crate::service::reach::Unreachable;
+use crate::service::systemd::words;
+
+pub(super) fn check(facts: &Facts) -> Vec<Finding> {
+    let (service, command) = (&facts.service, facts.instance.command());
+    let observed = &service.observed;
+    let reached = match &observed.manager {
+        Manager::Unreachable { unreachable } => {
+            let nothing_to_manage = matches!(unreachable, Unreachable::NoSystemd { .. })
+                && observed.definition.standing == Standing::Missing;
+            let severity = if nothing_to_manage { Severity::Info } else { Severity::Error };
+            let summary = format!("the service manager cannot be asked: {unreachable}");
+            return vec![Finding::new("manager.unreachable", severity, summary).hint(unreachable.hint(&command))];
+        }
+        Manager::Reached(reached) => reached,
+    };
+    let mut found = Vec::new();
+    if !service.stale.is_empty() {
+        found.push(
+            Finding::new("manager.stale", Severity::Warning, "systemd has not read what is on disk")
+                .differs(None, Some(service.stale.join("; ")))
+                .repair(Class::Fix, [Action::Reload])
+                .hint(format!("By hand: {} daemon-reload", words::systemctl(observed.scope))),
+        );
+    }
+    if !reached.reads_directory {
+        let dir = observed.definition.path.parent().unwrap_or(&observed.definition.path);
+        let summary = format!("systemd does not read units from {}", dir.display());
+        found.push(Finding::new("manager.directory", Severity::Error, summary).at(dir, None));
+    }
+    found
+}

@@ -1,0 +1,258 @@
+//! One look at everything that a check may want to know. What could not be looked at says so.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::machine::{self, Space};
+use super::process::{self, Process};
+use crate::client::{Address, probe};
+use crate::config::resolve::gateway_port;
+use crate::config::{Config, Loaded, Source};
+use crate::host;
+use crate::host::port::Owner;
+use crate::host::stat::Stat;
+use crate::instance::{BaseDirs, Env, Instance};
+use crate::protocol::probe::Ready;
+use crate::service::systemd::Systemd;
+use crate::service::systemd::inspect::{Inspection, Question};
+
+/// Everything that was found.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Which gateway is meant.
+    pub instance: Instance,
+    /// This user.
+    pub user: u32,
+    /// The configuration.
+    pub config: Loaded,
+    /// The same where it is valid, else the default one.
+    pub settings: Config,
+    /// The port the gateway should have, or why there is none.
+    pub port: Result<u16, String>,
+    /// Who listens there.
+    pub owners: Result<Vec<Owner>, String>,
+    /// The service.
+    pub service: Inspection,
+    /// What the gateway answers, where somebody should.
+    pub ready: Option<Result<Ready, String>>,
+    /// The main process of the service.
+    pub process: Option<Process>,
+    /// Files and directories that should be private.
+    pub private: Vec<Private>,
+    /// File systems that are written to.
+    pub spaces: Vec<Result<Space, (PathBuf, String)>>,
+    /// The program that the service runs.
+    pub program: Option<Program>,
+    /// What encrypts the home directory, if anything does.
+    pub encryption: Option<&'static str>,
+    /// The wall clock, milliseconds since 1970.
+    pub now_ms: u64,
+    /// The latest time that a file of ours has, milliseconds since 1970.
+    pub newest_ms: u64,
+    /// Where variables of ours are set for the whole session: file, line, name.
+    pub session_variables: Vec<(PathBuf, usize, String)>,
+    /// Whether the environment of this command has a token.
+    pub token_in_env: bool,
+    /// Whether to look at things that are nobody's business usually.
+    pub deep: bool,
+}
+
+/// Something that should be private.
+#[derive(Clone, Debug)]
+pub struct Private {
+    /// The path.
+    pub path: PathBuf,
+    /// What it is for people.
+    pub what: &'static str,
+    /// What is there, or why that is not known.
+    pub stat: Result<Option<Stat>, String>,
+}
+
+/// The program of the service.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Its path.
+    pub path: PathBuf,
+    /// Where it really is.
+    pub real: PathBuf,
+    /// The architecture it is made for, and that of this program.
+    pub architecture: (Option<u16>, Option<u16>),
+    /// Its file system.
+    pub space: Option<Space>,
+    /// Its SELinux label, where that is enforced.
+    pub label: Option<String>,
+    /// Why its path may not last.
+    pub passing: Option<&'static str>,
+}
+
+/// What the gateway says in its lock.
+#[derive(Deserialize)]
+struct Told {
+    pid: u32,
+    url: Option<String>,
+}
+
+/// What the look needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// Which gateway is meant.
+    pub instance: &'a Instance,
+    /// The environment.
+    pub env: &'a Env,
+    /// This user's directories.
+    pub dirs: &'a BaseDirs,
+    /// The program that this command is.
+    pub program: &'a std::path::Path,
+    /// The service manager.
+    pub systemd: &'a Systemd,
+    /// Whether to look closer.
+    pub deep: bool,
+}
+
+/// How long the gateway has to answer.
+const ANSWER: Duration = Duration::from_secs(3);
+
+impl Facts {
+    /// Takes the look.
+    pub async fn gather(around: Circumstances<'_>) -> Self {
+        let Circumstances { instance, env, dirs, program, systemd, deep } = around;
+        let source = Source::new(instance, env);
+        let load = tokio::task::spawn_blocking(move || source.load());
+        // Loading neither panics nor is it aborted: the runtime is still here to await it.
+        let config = load.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let settings = config.config.as_ref().cloned().unwrap_or_default();
+        let drain = settings.gateway.drain_timeout_ms.millis();
+        let service = systemd.inspect(Question { dirs, program, drain }).await;
+        let named = service.observed.record.record().and_then(|record| record.port);
+        let port = gateway_port(named, env, &settings, instance).map(|port| port.value).map_err(|error| error.to_string());
+        let main_pid = service.observed.manager.reached().and_then(|reached| reached.state.main_pid);
+        let ready = match (main_pid, &port) {
+            (Some(pid), Ok(port)) => Some(ask(instance, pid, *port).await),
+            _ => None,
+        };
+        let rest = Rest { instance: instance.clone(), env: env.clone(), dirs: dirs.clone(), service: service.clone(), port: port.clone() };
+        let rest = tokio::task::spawn_blocking(move || rest.look());
+        let rest = rest.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        Self {
+            instance: instance.clone(),
+            user: host::user::id(),
+            settings,
+            config,
+            port,
+            owners: rest.owners,
+            ready,
+            process: main_pid.map(process::look),
+            private: rest.private,
+            spaces: rest.spaces,
+            program: rest.program,
+            encryption: machine::encryption(&dirs.home),
+            now_ms: host::clock::unix_ms(),
+            newest_ms: rest.newest_ms,
+            session_variables: rest.session_variables,
+            token_in_env: env.text(instance.brand.var("GATEWAY_TOKEN")).is_some(),
+            service,
+            deep,
+        }
+    }
+}
+
+/// Asks the gateway, where it says it listens or else where it should.
+pub(super) async fn ask(instance: &Instance, pid: u32, port: u16) -> Result<Ready, String> {
+    let told = host::lock::read::<Told>(&instance.paths.lock).ok().flatten().filter(|told| told.pid == pid);
+    let told = told.and_then(|told| told.url).and_then(|url| Address::parse(&url).ok());
+    let address = told.unwrap_or_else(|| Address::local(port));
+    probe::ready(&address, ANSWER).await.map_err(|error| format!("{address}: {error}"))
+}
+
+/// What is looked at away from the runtime.
+struct Rest {
+    instance: Instance,
+    env: Env,
+    dirs: BaseDirs,
+    service: Inspection,
+    port: Result<u16, String>,
+}
+
+struct Rested {
+    owners: Result<Vec<Owner>, String>,
+    private: Vec<Private>,
+    spaces: Vec<Result<Space, (PathBuf, String)>>,
+    program: Option<Program>,
+    newest_ms: u64,
+    session_variables: Vec<(PathBuf, usize, String)>,
+}
+
+impl Rest {
+    fn look(self) -> Rested {
+        let paths = &self.instance.paths;
+        let owners = match &self.port {
+            Ok(port) => host::port::owners(*port).map_err(|error| error.to_string()),
+            Err(why) => Err(why.clone()),
+        };
+        let private = [
+            (&paths.state_dir, "the state directory"),
+            (&paths.config, "the configuration"),
+            (&paths.identity, "the identity of this client"),
+            (&paths.devices, "the list of devices"),
+            (&paths.service, "what is remembered of the service"),
+        ];
+        let private = private.map(|(path, what)| Private {
+            path: path.clone(),
+            what,
+            stat: host::stat::at(path).map_err(|error| error.to_string()),
+        });
+        let spaces = [&paths.state_dir, &paths.unit_dir].map(|path| {
+            machine::space(path).map_err(|why| (path.clone(), why))
+        });
+        let files = [&paths.config, &paths.log, &paths.unit, &paths.lock];
+        let newest_ms = files.iter().filter_map(|path| changed_ms(path)).max().unwrap_or(0);
+        Rested {
+            owners,
+            private: private.into(),
+            spaces: spaces.into(),
+            program: self.service.command.first().map(|program| look_at_program(program.as_ref())),
+            newest_ms,
+            session_variables: self.session_variables(),
+        }
+    }
+
+    /// environment.d(5): what a user's manager takes its environment from.
+    fn session_variables(&self) -> Vec<(PathBuf, usize, String)> {
+        let prefix = format!("{}_", self.instance.brand.env_prefix());
+        let _ = &self.env;
+        let mut found = Vec::new();
+        for dir in [self.dirs.config_home.join("environment.d"), PathBuf::from("/etc/environment.d")] {
+            for path in host::stat::names(&dir) {
+                let text = host::fs::read_text(&path, 1024 * 1024).ok().flatten().unwrap_or_default();
+                for (number, line) in text.lines().enumerate() {
+                    let name = line.split('=').next().unwrap_or_default().trim();
+                    if name.starts_with(&prefix) || name.starts_with("LD_") {
+                        found.push((path.clone(), number + 1, name.to_owned()));
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+fn changed_ms(path: &std::path::Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let meta = path.metadata().ok()?;
+    u64::try_from(meta.mtime()).ok()?.checked_mul(1000)
+}
+
+fn look_at_program(path: &std::path::Path) -> Program {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let own = std::path::Path::new("/proc/self/exe");
+    Program {
+        architecture: (machine::architecture(&real), machine::architecture(own)),
+        space: machine::space(&real).ok(),
+        label: machine::enforced_label(&real),
+        passing: crate::service::program::passing(path),
+        path: path.to_owned(),
+        real,
+    }
+}

@@ -1,0 +1,417 @@
+//! One close look at a service for the doctor: every file that makes it up, what the manager has of them, and what
+//! should be there. Nothing is changed.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::contract::Terms;
+use super::drift::{self, Drift, Sides};
+use super::layers::{Layer, Merged, Name, drop_in_dirs, drop_in_order, merge};
+use super::siblings::{self, Sibling};
+use super::specifier::Specifiers;
+use super::syntax::File;
+use super::unit::{self, Installed};
+use super::{Systemd, disk, effective};
+use crate::host;
+use crate::instance::BaseDirs;
+use crate::service::Scope;
+use crate::service::definition::{Marked, Standing};
+use crate::service::error::ServiceError;
+use crate::service::manager::Manager;
+use crate::service::observed::Observed;
+use crate::service::plan::Desired;
+use crate::service::spec::{Choices, ServiceSpec};
+
+/// What the look needs to know of the gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// This user's directories.
+    pub dirs: &'a BaseDirs,
+    /// The program of this command, for a service whose own is not known.
+    pub program: &'a Path,
+    /// How long the gateway lets running work finish.
+    pub drain: Duration,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// Everything that every command looks at.
+    pub observed: Observed,
+    /// What should be there, or why that cannot be written.
+    pub desired: Result<Desired, String>,
+    /// What is different.
+    pub drift: Vec<Drift>,
+    /// Why the manager should read its files again.
+    pub stale: Vec<String>,
+    /// The unit file that counts, where there is one: ours, or somebody else's.
+    pub unit: Option<PathBuf>,
+    /// Whether that file is ours to write.
+    pub own: bool,
+    /// Units of the same name that are not the one that counts.
+    pub others: Vec<PathBuf>,
+    /// Drop-ins that apply, in order.
+    pub drop_ins: Vec<PathBuf>,
+    /// Files that could not be read, and why.
+    pub unreadable: Vec<(PathBuf, String)>,
+    /// The manager's own environment, names and values; or why it is not known.
+    pub environment: Result<Vec<(String, String)>, String>,
+    /// Files that the unit needs.
+    pub needs: Vec<Need>,
+    /// The command that the manager would run.
+    pub command: Vec<String>,
+    /// Whether somebody froze it.
+    pub frozen: bool,
+    /// Other gateways.
+    pub siblings: Vec<Sibling>,
+    /// Makes the texts of repairs.
+    pub mender: Mender,
+}
+
+/// A file that a unit cannot start without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The directive that names it.
+    pub name: Name,
+    /// Where that stands.
+    pub spot: Option<super::layers::Spot>,
+    /// The file.
+    pub path: PathBuf,
+    /// Why it cannot be used.
+    pub problem: String,
+}
+
+/// Everything that is needed to write repaired texts.
+#[derive(Clone, Debug, Default)]
+pub struct Mender {
+    wanted: Option<Layer>,
+    unit: Option<Layer>,
+    drop_ins: Vec<Layer>,
+    specifiers: Specifiers,
+}
+
+impl Mender {
+    /// The unit with our values for these names.
+    pub fn unit(&self, names: &[Name]) -> Option<String> {
+        Some(drift::mended(&self.unit.as_ref()?.file.to_string(), self.wanted.as_ref()?, names, &self.specifiers))
+    }
+
+    /// A drop-in as it is, and without these names.
+    pub fn drop_in(&self, path: &Path, names: &[Name]) -> Option<(String, String)> {
+        let layer = self.drop_ins.iter().find(|layer| layer.path == path)?;
+        let text = layer.file.to_string();
+        let without = drift::without(&text, names, self.wanted.as_ref()?, &self.specifiers);
+        Some((text, without))
+    }
+
+    /// Whether the unit or a drop-in sets this variable, so that the manager's own does not count.
+    pub fn sets_variable(&self, name: &str) -> bool {
+        let merged = merge(self.unit.iter().chain(&self.drop_ins), &self.specifiers);
+        merged.variables().any(|(own, _)| own == name)
+    }
+
+    /// A drop-in that puts these names right over everything else.
+    pub fn corrective(&self, command: &str, names: &[Name]) -> Option<String> {
+        let before = self.drop_ins.iter().find(|layer| layer.path.file_name().is_some_and(|name| name == CORRECTIVE));
+        let mut all: Vec<Name> = names.to_vec();
+        // What an earlier repair put right stays right.
+        all.extend(before.iter().flat_map(|layer| merge([*layer], &self.specifiers).values.into_keys()));
+        all.dedup();
+        Some(drift::corrective(command, self.wanted.as_ref()?, &all, &self.specifiers))
+    }
+}
+
+/// The name of our own drop-in, which comes after those of everybody else.
+pub const CORRECTIVE: &str = "zz-doctor.conf";
+
+/// The files on disk.
+#[derive(Default)]
+struct Files {
+    unit: Option<Layer>,
+    drop_ins: Vec<Layer>,
+    unreadable: Vec<(PathBuf, String)>,
+    others: Vec<PathBuf>,
+    siblings: Vec<Sibling>,
+}
+
+impl Systemd {
+    /// Takes the look.
+    pub async fn inspect(&self, question: Question<'_>) -> Inspection {
+        let observed = self.observe().await;
+        let (unit_path, properties, environment) = self.ask_more(question.dirs).await;
+        let reached = observed.manager.reached();
+        let specifiers = self.specifiers(question.dirs);
+        let fragment = reached.and_then(|reached| reached.state.fragment_path.clone());
+        let files = {
+            let (unit, path, own_path) = (self.unit.clone(), unit_path, observed.definition.path.clone());
+            let specifiers = specifiers.clone();
+            let work = move || read_files(&unit, &path, &own_path, fragment.as_deref(), &specifiers);
+            // Reading neither panics nor is it aborted: the runtime is still here to await it.
+            tokio::task::spawn_blocking(work).await.unwrap_or_default()
+        };
+        let own = match &files.unit {
+            Some(layer) => layer.path == observed.definition.path && observed.definition.standing != Standing::Linked,
+            None => true,
+        };
+        let desired = self.wish(question, &observed, &files, own);
+        let wanted = desired.as_ref().ok().map(|desired| Layer {
+            path: observed.definition.path.clone(),
+            file: File::parse(&desired.text),
+        });
+        let terms = Terms {
+            brand: self.instance.brand,
+            drain: question.drain,
+            user_scope: observed.scope == Scope::User,
+        };
+        let drift = self.differences(&observed, &files, own, wanted.as_ref(), &terms, &specifiers);
+        let merged = merge(files.unit.iter().chain(&files.drop_ins), &specifiers);
+        let stale = match (&properties, reached) {
+            (Some(properties), Some(_)) => stale(&observed, &files, &merged, properties),
+            _ => Vec::new(),
+        };
+        let mut siblings = files.siblings;
+        self.ask_siblings(&mut siblings).await;
+        Inspection {
+            desired,
+            drift,
+            stale,
+            unit: files.unit.as_ref().map(|layer| layer.path.clone()),
+            own,
+            others: files.others,
+            drop_ins: files.drop_ins.iter().map(|layer| layer.path.clone()).collect(),
+            unreadable: files.unreadable,
+            environment,
+            needs: needs(&merged),
+            command: command(&merged),
+            frozen: properties.is_some_and(|properties| properties.text("FreezerState") == "frozen"),
+            siblings,
+            mender: Mender { wanted, unit: files.unit, drop_ins: files.drop_ins, specifiers },
+            observed,
+        }
+    }
+
+    /// Takes variables out of the manager's own environment.
+    pub async fn unset_environment(&self, names: &[&str]) -> Result<(), ServiceError> {
+        let link = self.link.as_ref().map_err(|unreachable| ServiceError::from(unreachable.clone()))?;
+        link.unset_environment(names).await
+    }
+
+    async fn ask_more(
+        &self,
+        dirs: &BaseDirs,
+    ) -> (Vec<PathBuf>, Option<super::properties::Properties>, Result<Vec<(String, String)>, String>) {
+        let usual = || siblings::user_dirs(&dirs.config_home, &self.env);
+        let Ok(link) = &self.link else { return (usual(), None, Err("the manager cannot be asked".to_owned())) };
+        let asked = async {
+            let path = link.unit_path().await.map(|path| path.into_iter().map(PathBuf::from).collect());
+            let properties = link.service(&self.unit).await.ok();
+            let environment = link.environment().await.map_err(|error| error.to_string());
+            let pair = |line: String| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+            (path.unwrap_or_else(|_| usual()), properties, environment.map(|lines| lines.into_iter().filter_map(pair).collect()))
+        };
+        let silent = |_| (usual(), None, Err("the manager does not answer".to_owned()));
+        tokio::time::timeout(super::ANSWER_DEADLINE, asked).await.unwrap_or_else(silent)
+    }
+
+    /// Whether user services of other gateways run.
+    async fn ask_siblings(&self, siblings: &mut [Sibling]) {
+        let Ok(link) = &self.link else { return };
+        for sibling in siblings.iter_mut().filter(|sibling| sibling.user).take(64) {
+            let asked = tokio::time::timeout(Duration::from_secs(2), link.service(&sibling.unit)).await;
+            sibling.running = asked.ok().and_then(Result::ok).map(|found| found.unit_state(false).is_up());
+        }
+    }
+
+    fn specifiers(&self, dirs: &BaseDirs) -> Specifiers {
+        let text = |path: &Path| path.to_str().map(str::to_owned);
+        let known = [
+            ('h', text(&dirs.home)),
+            ('t', self.env.text("XDG_RUNTIME_DIR").map(str::to_owned)),
+            ('u', Some(host::user::name(&self.env))),
+            ('U', Some(host::user::id().to_string())),
+        ];
+        Specifiers::new(&self.unit, known.into_iter().filter_map(|(letter, value)| Some((letter, value?))))
+    }
+
+    /// What should be there: with the program and the port that were chosen when it was installed.
+    fn wish(
+        &self,
+        question: Question<'_>,
+        observed: &Observed,
+        files: &Files,
+        own: bool,
+    ) -> Result<Desired, String> {
+        let text = files.unit.as_ref().map(|layer| layer.file.to_string()).unwrap_or_default();
+        let intact = unit::marked(&text, self.instance.brand) == Marked::Intact;
+        let installed = Installed::read(&text, self.instance.brand);
+        let record = observed.record.record().filter(|record| record.unit == observed.unit);
+        let told = (!own || intact).then_some(&installed);
+        let program = match (record, told.and_then(|told| told.command.first())) {
+            (Some(record), _) if own => record.program.clone(),
+            (_, Some(program)) => PathBuf::from(program),
+            _ => question.program.to_owned(),
+        };
+        let port = match record {
+            Some(record) if own => record.port,
+            _ => told.and_then(Installed::port),
+        };
+        let choices = Choices { program: &program, dirs: question.dirs, port, drain: question.drain };
+        let spec = ServiceSpec::for_gateway(&self.instance, &choices).map_err(|error| error.to_string())?;
+        self.desire(&spec, observed).map_err(|error| error.to_string())
+    }
+
+    fn differences(
+        &self,
+        observed: &Observed,
+        files: &Files,
+        own: bool,
+        wanted: Option<&Layer>,
+        terms: &Terms,
+        specifiers: &Specifiers,
+    ) -> Vec<Drift> {
+        let (Some(unit), Some(wanted)) = (&files.unit, wanted) else { return Vec::new() };
+        // What is not ours at all is no drift of ours.
+        if own && !matches!(observed.definition.standing, Standing::Ours | Standing::Edited) {
+            return Vec::new();
+        }
+        let record = observed.record.record();
+        let record = record.filter(|record| record.unit == observed.unit && record.path == observed.definition.path);
+        let intact = unit::marked(&unit.file.to_string(), self.instance.brand) == Marked::Intact;
+        let applied = match record {
+            _ if intact => Some(unit.clone()),
+            Some(record) => Some(Layer { path: record.path.clone(), file: File::parse(&record.text) }),
+            None => None,
+        };
+        let load_state = observed.manager.reached().map(|reached| reached.state.load_state.as_str());
+        let unusable = matches!(load_state, Some("bad-setting" | "error"));
+        let sides = Sides { wanted, applied: applied.as_ref(), unit, drop_ins: &files.drop_ins, own, unusable };
+        drift::drift(&sides, terms, specifiers)
+    }
+}
+
+/// Reads the unit that counts and its drop-ins.
+fn read_files(unit: &str, unit_path: &[PathBuf], own: &Path, fragment: Option<&Path>, specifiers: &Specifiers) -> Files {
+    let mut files = Files::default();
+    let own_is_there = own.symlink_metadata().is_ok();
+    let path = fragment.filter(|path| !own_is_there || !disk::same_place(path, own)).unwrap_or(own);
+    let mut read = |path: &Path| match host::fs::read_text(path, disk::LIMIT) {
+        Ok(text) => text.map(|text| Layer { path: path.to_owned(), file: File::parse(&text) }),
+        Err(error) => {
+            files.unreadable.push((path.to_owned(), error.to_string()));
+            None
+        }
+    };
+    let masked = std::fs::read_link(path).is_ok_and(|target| target == Path::new("/dev/null"));
+    files.unit = (!masked).then(|| read(path)).flatten();
+    let dirs = drop_in_dirs(unit, unit_path);
+    let found = dirs.iter().flat_map(|dir| host::stat::names(dir));
+    for path in drop_in_order(found).into_iter().filter(|path| disk::is_filled(path)) {
+        files.drop_ins.extend(read(&path));
+    }
+    // The manager may know the directory by another name.
+    let same = |a: &Path, b: &Path| disk::same_place(a, b);
+    let others = unit_path.iter().map(|dir| dir.join(unit)).filter(|other| other.symlink_metadata().is_ok());
+    files.others = others.filter(|other| !same(other, path)).collect();
+    files.siblings = siblings::find(unit_path, true, Some(unit), specifiers);
+    let system: Vec<PathBuf> = siblings::SYSTEM_DIRS.iter().map(PathBuf::from).collect();
+    files.siblings.extend(siblings::find(&system, false, None, specifiers));
+    files
+}
+
+/// Why the manager has something else than what is on disk. Its own answer is only a hint (lifecycle notes E9.2).
+fn stale(
+    observed: &Observed,
+    files: &Files,
+    merged: &Merged,
+    properties: &super::properties::Properties,
+) -> Vec<String> {
+    let Some(reached) = observed.manager.reached() else { return Vec::new() };
+    let (state, mut why) = (&reached.state, Vec::new());
+    if state.need_daemon_reload {
+        why.push("files changed since systemd read them".to_owned());
+    }
+    let loaded = matches!(state.load_state.as_str(), "loaded" | "bad-setting" | "error");
+    if files.unit.is_some() && state.load_state == "not-found" {
+        why.push("systemd does not know the unit that is on disk".to_owned());
+    }
+    if !loaded {
+        return why;
+    }
+    let known = |path: &Path| state.drop_in_paths.iter().any(|own| disk::same_place(own, path));
+    for layer in files.drop_ins.iter().filter(|layer| !known(&layer.path)) {
+        why.push(format!("systemd has not read {}", layer.path.display()));
+    }
+    for gone in &state.drop_in_paths {
+        if !files.drop_ins.iter().any(|layer| disk::same_place(&layer.path, gone)) && !gone.exists() {
+            why.push(format!("systemd still has {}, which is gone", gone.display()));
+        }
+    }
+    if state.is_loaded() {
+        let differences = effective::differences(&merged.to_file(), properties);
+        why.extend(differences.iter().map(|difference| format!("{}= is in force otherwise than on disk", difference.key)));
+    }
+    why
+}
+
+fn command(merged: &Merged) -> Vec<String> {
+    let line = merged.get("Service", "ExecStart").and_then(|held| held.meaning.last());
+    line.and_then(|line| super::quoting::command_words(line).ok()).unwrap_or_default()
+}
+
+/// Files that are named and cannot be used. A `-` before a path forgives that it is missing.
+fn needs(merged: &Merged) -> Vec<Need> {
+    let mut found = Vec::new();
+    for (name, held) in merged.values.iter().filter(|(name, _)| name.section == "Service") {
+        for value in &held.meaning {
+            let path = match name.key.as_str() {
+                "EnvironmentFile" => value.as_str(),
+                "LoadCredential" => value.split_once(':').map_or("", |(_, path)| path),
+                "WorkingDirectory" => value.as_str(),
+                "ExecStart" => match super::quoting::split(value).unwrap_or_default().first() {
+                    Some(program) => {
+                        let program = program.trim_start_matches(['@', ':', '+', '!', '-']).to_owned();
+                        found.extend(unusable_program(name, held, Path::new(&program)));
+                        continue;
+                    }
+                    None => continue,
+                },
+                _ => continue,
+            };
+            let path = Path::new(path);
+            let pattern = path.to_string_lossy().contains(['*', '?', '[', '%']);
+            if path.is_absolute() && !pattern {
+                found.extend(unusable_file(name, held, path));
+            }
+        }
+    }
+    found
+}
+
+fn need(name: &Name, held: &super::layers::Held, path: &Path, problem: String) -> Need {
+    Need { name: name.clone(), spot: held.spots.last().cloned(), path: path.to_owned(), problem }
+}
+
+fn unusable_file(name: &Name, held: &super::layers::Held, path: &Path) -> Option<Need> {
+    let directory = name.key == "WorkingDirectory";
+    match path.metadata() {
+        Err(error) => Some(need(name, held, path, error.to_string())),
+        Ok(meta) if directory && !meta.is_dir() => Some(need(name, held, path, "it is not a directory".to_owned())),
+        Ok(_) if !directory => std::fs::File::open(path).err().map(|error| need(name, held, path, error.to_string())),
+        Ok(_) => None,
+    }
+}
+
+/// A program that the manager cannot run (lifecycle notes B11).
+fn unusable_program(name: &Name, held: &super::layers::Held, path: &Path) -> Option<Need> {
+    if !path.is_absolute() {
+        return None;
+    }
+    let problem = match path.metadata() {
+        Err(error) => Some(error.to_string()),
+        Ok(meta) if !meta.is_file() => Some("it is not a file".to_owned()),
+        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => Some("it is not executable".to_owned()),
+        Ok(_) => None,
+    };
+    problem.map(|problem| need(name, held, path, problem))
+}
