@@ -88,7 +88,8 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
             show(&args, &facts, &findings, None, context, ui);
             return Ok(exit_code(&findings));
         }
-        let _claim = claim(&context.instance, PATIENCE).await.map_err(|error| service_error(error, context))?;
+        let _claim =
+            claim(&context.instance, PATIENCE).await.map_err(|error| service_error(error, context))?;
         let before = findings.clone();
         let mut repaired = Repaired::default();
         for _ in 0..ROUNDS {
@@ -102,8 +103,13 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
             }
             let port = facts.port.as_ref().ok().copied();
             let quiet = args.json;
-            let mut say = |line: &str| if !quiet { ui.note(line) };
-            let done = repair::perform(&systemd, &plan, (&context.instance, &context.env, port), &mut say).await;
+            let mut say = |line: &str| {
+                if !quiet {
+                    ui.note(line)
+                }
+            };
+            let done =
+                repair::perform(&systemd, &plan, (&context.instance, &context.env, port), &mut say).await;
             repaired.done = true;
             repaired.restarted |= plan.restarts;
             repaired.steps.extend(repair::shown(&plan));
@@ -143,7 +149,8 @@ impl Look<'_> {
     async fn look(&self) -> (Systemd, Facts) {
         let Context { instance, env, dirs, .. } = self.context;
         let systemd = Systemd::connect(instance, env).await;
-        let around = Circumstances { instance, env, dirs, program: self.program, systemd: &systemd, deep: self.deep };
+        let around =
+            Circumstances { instance, env, dirs, program: self.program, systemd: &systemd, deep: self.deep };
         let facts = Facts::gather(around).await;
         (systemd, facts)
     }
@@ -152,7 +159,10 @@ impl Look<'_> {
 /// Shows what will change, and asks whether it may.
 fn agreed(args: &Args, plan: &Plan, findings: &[Finding], ui: &mut Ui) -> bool {
     if !args.json {
-        findings.iter().filter(|finding| finding.is_repaired(args.force)).for_each(|finding| line(finding, ui));
+        findings
+            .iter()
+            .filter(|finding| finding.is_repaired(args.force))
+            .for_each(|finding| line(finding, ui));
         plan.diffs.iter().for_each(|diff| ui.note(diff));
         repair::shown(plan).iter().for_each(|step| ui.note(&format!("will: {step}")));
         if plan.restarts {
@@ -184,8 +194,11 @@ fn show(
     ui: &mut Ui,
 ) {
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let counts =
-        Counts { error: count(Severity::Error), warning: count(Severity::Warning), info: count(Severity::Info) };
+    let counts = Counts {
+        error: count(Severity::Error),
+        warning: count(Severity::Warning),
+        info: count(Severity::Info),
+    };
     let unit = facts.service.observed.unit.as_str();
     if args.json {
         let ok = exit_code(findings) == ExitCode::Ok;
@@ -196,7 +209,11 @@ fn show(
     if args.deep {
         crate::doctor::checks::ALL.iter().for_each(|(name, check)| {
             let found = check(facts).iter().filter(|finding| finding.counts()).count();
-            ui.out(&format!("{:<14} {}", name, if found == 0 { "ok".to_owned() } else { format!("{found} findings") }));
+            ui.out(&format!(
+                "{:<14} {}",
+                name,
+                if found == 0 { "ok".to_owned() } else { format!("{found} findings") }
+            ));
         });
     }
     if let Some(repaired) = repaired {

@@ -126,13 +126,21 @@ impl Facts {
         let drain = settings.gateway.drain_timeout_ms.millis();
         let service = systemd.inspect(Question { dirs, program, drain }).await;
         let named = service.observed.record.record().and_then(|record| record.port);
-        let port = gateway_port(named, env, &settings, instance).map(|port| port.value).map_err(|error| error.to_string());
+        let port = gateway_port(named, env, &settings, instance)
+            .map(|port| port.value)
+            .map_err(|error| error.to_string());
         let main_pid = service.observed.manager.reached().and_then(|reached| reached.state.main_pid);
         let ready = match (main_pid, &port) {
             (Some(pid), Ok(port)) => Some(ask(instance, pid, *port).await),
             _ => None,
         };
-        let rest = Rest { instance: instance.clone(), env: env.clone(), dirs: dirs.clone(), service: service.clone(), port: port.clone() };
+        let rest = Rest {
+            instance: instance.clone(),
+            env: env.clone(),
+            dirs: dirs.clone(),
+            service: service.clone(),
+            port: port.clone(),
+        };
         let rest = tokio::task::spawn_blocking(move || rest.look());
         let rest = rest.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         Self {
@@ -203,9 +211,8 @@ impl Rest {
             what,
             stat: host::stat::at(path).map_err(|error| error.to_string()),
         });
-        let spaces = [&paths.state_dir, &paths.unit_dir].map(|path| {
-            machine::space(path).map_err(|why| (path.clone(), why))
-        });
+        let spaces = [&paths.state_dir, &paths.unit_dir]
+            .map(|path| machine::space(path).map_err(|why| (path.clone(), why)));
         let files = [&paths.config, &paths.log, &paths.unit, &paths.lock];
         let newest_ms = files.iter().filter_map(|path| changed_ms(path)).max().unwrap_or(0);
         Rested {

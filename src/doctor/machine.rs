@@ -63,7 +63,10 @@ pub fn enforced_label(path: &Path) -> Option<String> {
 pub fn encryption(home: &Path) -> Option<&'static str> {
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     parse_encryption(&mounts, home).or_else(|| {
-        let beside = home.parent().zip(home.file_name()).map(|(dir, name)| dir.join(format!("{}.homedir", name.to_string_lossy())));
+        let beside = home
+            .parent()
+            .zip(home.file_name())
+            .map(|(dir, name)| dir.join(format!("{}.homedir", name.to_string_lossy())));
         beside.is_some_and(|path| path.exists()).then_some("systemd-homed")
     })
 }

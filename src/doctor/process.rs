@@ -28,7 +28,13 @@ pub fn look(pid: u32) -> Process {
     let deleted = text.as_deref().and_then(|text| text.strip_suffix(" (deleted)"));
     let exe = deleted.map(PathBuf::from).or(link.clone());
     let replaced = deleted.is_some() || exe.as_deref().is_some_and(|exe| !is_same(exe, &dir.join("exe")));
-    Process { pid, replaced, command: words(&dir.join("cmdline")), environment: variables(&dir.join("environ")), exe }
+    Process {
+        pid,
+        replaced,
+        command: words(&dir.join("cmdline")),
+        environment: variables(&dir.join("environ")),
+        exe,
+    }
 }
 
 /// Whether the path still names the file that runs.

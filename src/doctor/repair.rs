@@ -176,7 +176,8 @@ fn write_unit(facts: &Facts, actions: &[&Action], plan: &mut Plan) -> bool {
     };
     let old = definition.found.text().unwrap_or_default();
     if let Found::File(old) = &definition.found {
-        let path = record::replaced_path(&facts.service.observed.service_dir, &facts.service.observed.unit, old);
+        let path =
+            record::replaced_path(&facts.service.observed.service_dir, &facts.service.observed.unit, old);
         plan.steps.push(Todo::Service(Step::BackUp { path, text: old.clone() }));
     }
     let diff = redact::diff(&definition.path.display().to_string(), old, &text);
@@ -313,7 +314,9 @@ impl Probe for Answers {
             let Some(port) = self.port else { return Ok(()) };
             let ready = facts::ask(&self.instance, run.main_pid, port).await?;
             match ready.pid {
-                Some(pid) if pid != run.main_pid => Err(format!("process {pid} answers, not {}", run.main_pid)),
+                Some(pid) if pid != run.main_pid => {
+                    Err(format!("process {pid} answers, not {}", run.main_pid))
+                }
                 _ if !ready.ready => Err("it is not ready".to_owned()),
                 _ => Ok(()),
             }

@@ -17,8 +17,8 @@ use super::error::CliError;
 use super::health;
 use super::ui::Ui;
 use crate::exit::ExitCode;
-pub(super) use service::service_error;
 use service::carry_out;
+pub(super) use service::service_error;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {

@@ -19,18 +19,26 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let installed = facts.service.observed.definition.standing != Standing::Missing;
     if !facts.config.exists && installed {
         found.push(
-            Finding::new("config.missing", Severity::Warning, "there is no configuration; the service runs with defaults")
-                .at(&facts.config.path, None)
-                .hint(format!("Run: {command} setup")),
+            Finding::new(
+                "config.missing",
+                Severity::Warning,
+                "there is no configuration; the service runs with defaults",
+            )
+            .at(&facts.config.path, None)
+            .hint(format!("Run: {command} setup")),
         );
     }
     if facts.settings.gateway.mode == Some(Mode::Remote) && installed {
         found.push(
-            Finding::new("config.mode", Severity::Error, "the gateway is configured as remote: a service of it does not start here")
-                .key("gateway.mode")
-                .differs(Some("local".to_owned()), Some("remote".to_owned()))
-                .at(&facts.config.path, None)
-                .hint(format!("Run: {command} config set gateway.mode local")),
+            Finding::new(
+                "config.mode",
+                Severity::Error,
+                "the gateway is configured as remote: a service of it does not start here",
+            )
+            .key("gateway.mode")
+            .differs(Some("local".to_owned()), Some("remote".to_owned()))
+            .at(&facts.config.path, None)
+            .hint(format!("Run: {command} config set gateway.mode local")),
         );
     }
     found

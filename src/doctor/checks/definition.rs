@@ -26,54 +26,81 @@ fn standing(facts: &Facts) -> Option<Finding> {
     let known = service.observed.record.record().is_some();
     let up = state.is_some_and(|state| state.is_up());
     let write = [Action::Rewrite, Action::Reload];
-    let finding = match definition.standing {
-        Standing::Ours | Standing::Edited => return None,
-        Standing::Missing if elsewhere => {
-            let path = service.unit.clone().unwrap_or_default();
-            Finding::new("definition.package", Severity::Info, "the unit belongs to a package or an administrator: it is not changed, drop-ins are")
+    let finding =
+        match definition.standing {
+            Standing::Ours | Standing::Edited => return None,
+            Standing::Missing if elsewhere => {
+                let path = service.unit.clone().unwrap_or_default();
+                Finding::new(
+                    "definition.package",
+                    Severity::Info,
+                    "the unit belongs to a package or an administrator: it is not changed, drop-ins are",
+                )
                 .at(path, None)
-        }
-        Standing::Missing if known || up => {
-            let what = if up { "it runs, and its definition is gone" } else { "it was installed, and its definition is gone" };
-            let class = if known { Class::Fix } else { Class::Manual };
-            let mut actions = write.to_vec();
-            actions.push(Action::Enable);
-            Finding::new("definition.missing", Severity::Error, what)
-                .repair(class, actions)
-                .hint(format!("Install it again: {command} gateway install"))
-                .hint(format!("Or be done with it: {command} gateway uninstall"))
-        }
-        Standing::Missing => {
-            Finding::new("definition.not-installed", Severity::Info, "the gateway is not installed as a service")
-                .hint(format!("Install it: {command} gateway install"))
-        }
-        Standing::Foreign => {
-            Finding::new("definition.foreign", Severity::Error, "the unit of this name was not written by this program")
-                .repair(Class::Force, write)
-                .hint("Move it away if it is yours, or let it be replaced: --fix --force keeps a copy")
-        }
-        Standing::Masked => Finding::new("definition.masked", Severity::Error, "the service is masked: it cannot be started")
-            .repair(Class::Force, [Action::Remove(definition.path.clone()), Action::Rewrite, Action::Reload, Action::Enable])
+            }
+            Standing::Missing if known || up => {
+                let what = if up {
+                    "it runs, and its definition is gone"
+                } else {
+                    "it was installed, and its definition is gone"
+                };
+                let class = if known { Class::Fix } else { Class::Manual };
+                let mut actions = write.to_vec();
+                actions.push(Action::Enable);
+                Finding::new("definition.missing", Severity::Error, what)
+                    .repair(class, actions)
+                    .hint(format!("Install it again: {command} gateway install"))
+                    .hint(format!("Or be done with it: {command} gateway uninstall"))
+            }
+            Standing::Missing => Finding::new(
+                "definition.not-installed",
+                Severity::Info,
+                "the gateway is not installed as a service",
+            )
+            .hint(format!("Install it: {command} gateway install")),
+            Standing::Foreign => Finding::new(
+                "definition.foreign",
+                Severity::Error,
+                "the unit of this name was not written by this program",
+            )
+            .repair(Class::Force, write)
+            .hint("Move it away if it is yours, or let it be replaced: --fix --force keeps a copy"),
+            Standing::Masked => Finding::new(
+                "definition.masked",
+                Severity::Error,
+                "the service is masked: it cannot be started",
+            )
+            .repair(
+                Class::Force,
+                [Action::Remove(definition.path.clone()), Action::Rewrite, Action::Reload, Action::Enable],
+            )
             .hint("Somebody forbade it on purpose; --fix --force allows it again"),
-        Standing::Linked => {
-            let target = match &definition.found {
-                Found::Link { target } => target.display().to_string(),
-                _ => String::new(),
-            };
-            Finding::new("definition.linked", Severity::Info, "the unit is a link that somebody else looks after: it is not changed, drop-ins are")
+            Standing::Linked => {
+                let target = match &definition.found {
+                    Found::Link { target } => target.display().to_string(),
+                    _ => String::new(),
+                };
+                Finding::new(
+                    "definition.linked",
+                    Severity::Info,
+                    "the unit is a link that somebody else looks after: it is not changed, drop-ins are",
+                )
                 .differs(None, Some(target))
-        }
-        Standing::Unreadable => {
-            let why = match &definition.found {
-                Found::Unreadable(why) => why.clone(),
-                _ => String::new(),
-            };
-            Finding::new("definition.unreadable", Severity::Error, "the unit cannot be read as one")
-                .differs(None, Some(why))
-                .repair(Class::Force, [Action::MoveAside(definition.path.clone()), Action::Rewrite, Action::Reload])
-                .hint("--fix --force keeps it elsewhere and writes a new one")
-        }
-    };
+            }
+            Standing::Unreadable => {
+                let why = match &definition.found {
+                    Found::Unreadable(why) => why.clone(),
+                    _ => String::new(),
+                };
+                Finding::new("definition.unreadable", Severity::Error, "the unit cannot be read as one")
+                    .differs(None, Some(why))
+                    .repair(
+                        Class::Force,
+                        [Action::MoveAside(definition.path.clone()), Action::Rewrite, Action::Reload],
+                    )
+                    .hint("--fix --force keeps it elsewhere and writes a new one")
+            }
+        };
     Some(if finding.at.is_none() { finding.at(&definition.path, None) } else { finding })
 }
 
@@ -84,9 +111,14 @@ fn unusable(facts: &Facts) -> Option<Finding> {
         return None;
     }
     let why = state.load_error.clone().unwrap_or_else(|| state.load_state.clone());
-    let mut finding = Finding::new("definition.unusable", Severity::Error, "systemd cannot use the definition")
-        .differs(Some("loaded".to_owned()), Some(why))
-        .hint(format!("See: {} status {}", words::systemctl(facts.instance.scope), facts.service.observed.unit));
+    let mut finding =
+        Finding::new("definition.unusable", Severity::Error, "systemd cannot use the definition")
+            .differs(Some("loaded".to_owned()), Some(why))
+            .hint(format!(
+                "See: {} status {}",
+                words::systemctl(facts.instance.scope),
+                facts.service.observed.unit
+            ));
     if let Some(path) = &facts.service.unit {
         finding = finding.at(path, None);
     }
@@ -102,10 +134,14 @@ fn hidden(facts: &Facts) -> Option<Finding> {
         return None;
     }
     Some(
-        Finding::new("definition.hidden", Severity::Error, "another unit of the same name takes the place of the installed one")
-            .differs(Some(definition.path.display().to_string()), Some(counts.display().to_string()))
-            .at(counts, None)
-            .repair(Class::Force, [Action::MoveAside(counts.clone()), Action::Reload]),
+        Finding::new(
+            "definition.hidden",
+            Severity::Error,
+            "another unit of the same name takes the place of the installed one",
+        )
+        .differs(Some(definition.path.display().to_string()), Some(counts.display().to_string()))
+        .at(counts, None)
+        .repair(Class::Force, [Action::MoveAside(counts.clone()), Action::Reload]),
     )
 }
 
@@ -117,17 +153,29 @@ fn remembered(facts: &Facts) -> Option<Finding> {
     let keep = [Action::MoveAside(path.clone()), Action::Remember];
     match &observed.record {
         record::Found::Unreadable(why) => Some(
-            Finding::new("record.unreadable", Severity::Warning, "what was remembered of the installation cannot be read")
-                .differs(None, Some(why.clone()))
-                .at(path, None)
-                .repair(Class::Force, keep),
+            Finding::new(
+                "record.unreadable",
+                Severity::Warning,
+                "what was remembered of the installation cannot be read",
+            )
+            .differs(None, Some(why.clone()))
+            .at(path, None)
+            .repair(Class::Force, keep),
         ),
-        record::Found::Record(known) if known.unit != observed.unit || known.path != observed.definition.path => Some(
-            Finding::new("record.foreign", Severity::Warning, "what was remembered is about another unit")
+        record::Found::Record(known)
+            if known.unit != observed.unit || known.path != observed.definition.path =>
+        {
+            Some(
+                Finding::new(
+                    "record.foreign",
+                    Severity::Warning,
+                    "what was remembered is about another unit",
+                )
                 .differs(Some(observed.unit.clone()), Some(known.unit.clone()))
                 .at(path, None)
                 .repair(Class::Force, keep),
-        ),
+            )
+        }
         record::Found::Missing if installed => Some(
             Finding::new("record.missing", Severity::Warning, "nothing is remembered of the installation")
                 .at(path, None)
@@ -155,9 +203,13 @@ fn directory(facts: &Facts) -> Option<Finding> {
             let close = Action::Mode(dir.clone(), 0o755);
             (dir, "others can change the units in this directory".to_owned(), Some(close))
         }
-        DirectoryProblem::Owner { dir, owner } => (dir, format!("the directory of units belongs to user {owner}"), None),
+        DirectoryProblem::Owner { dir, owner } => {
+            (dir, format!("the directory of units belongs to user {owner}"), None)
+        }
         DirectoryProblem::Link { .. } => return None,
-        DirectoryProblem::Unusable { dir, why } => (dir, format!("the directory of units cannot be used: {why}"), None),
+        DirectoryProblem::Unusable { dir, why } => {
+            (dir, format!("the directory of units cannot be used: {why}"), None)
+        }
     };
     let finding = Finding::new("definition.directory", Severity::Warning, summary).at(dir, None);
     Some(match repair {

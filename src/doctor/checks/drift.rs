@@ -11,11 +11,15 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 
 fn tell(facts: &Facts, drift: &Drift) -> Finding {
     let (id, what) = match drift.verdict {
-        Verdict::Outdated => ("drift.outdated", "an earlier release wrote it, and this one wants it otherwise"),
+        Verdict::Outdated => {
+            ("drift.outdated", "an earlier release wrote it, and this one wants it otherwise")
+        }
         Verdict::Missing => ("drift.missing", "it is gone from the unit"),
         Verdict::Dropped => ("drift.dropped", "the value cannot be used"),
         Verdict::Edited => ("drift.edited", "somebody changed it in the unit"),
-        Verdict::Conflict => ("drift.conflict", "somebody changed it in the unit, and this release wants it otherwise too"),
+        Verdict::Conflict => {
+            ("drift.conflict", "somebody changed it in the unit, and this release wants it otherwise too")
+        }
         Verdict::Elsewhere => ("drift.elsewhere", "the unit, which is not ours to change, has it otherwise"),
         Verdict::Overridden => ("drift.overridden", "a drop-in has it otherwise"),
         Verdict::Harmful => ("drift.harmful", "somebody added it"),
@@ -49,7 +53,9 @@ fn repair(facts: &Facts, drift: &Drift) -> Repair {
     let (class, action) = match (drift.verdict, drop_in) {
         (Verdict::Ignored, _) => return Repair { class: Class::Manual, actions: Vec::new() },
         // A matter of taste is not taken away from whoever has it.
-        _ if drift.weight == Weight::Taste && !drift.mends => return Repair { class: Class::Manual, actions: Vec::new() },
+        _ if drift.weight == Weight::Taste && !drift.mends => {
+            return Repair { class: Class::Manual, actions: Vec::new() };
+        }
         (Verdict::Elsewhere, _) => (Class::Fix, Action::Correct(name())),
         (_, Some(path)) if is_ours(facts, &path) => (Class::Force, Action::Uncover { path, names: name() }),
         (_, Some(_)) => (Class::Force, Action::Correct(name())),

@@ -21,7 +21,10 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let wish = |id, summary: &str, action| {
         Finding::new(id, Severity::Warning, summary)
             .key("WantedBy")
-            .differs(Some(format!("enabled, and wanted by {}", words::start_target(observed.scope))), Some(state.unit_file_state.clone()))
+            .differs(
+                Some(format!("enabled, and wanted by {}", words::start_target(observed.scope))),
+                Some(state.unit_file_state.clone()),
+            )
             .repair(Class::Fix, [action, Action::Reload])
             .hint(format!("By hand: {} reenable {unit}", words::systemctl(observed.scope)))
     };

@@ -21,13 +21,22 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         let (weight, why) = contract::variable_harm(facts.instance.brand, name)?;
         let severity = if weight == Weight::Identity { Severity::Error } else { Severity::Warning };
         let shown = redact::redact_line(&format!("{name}={value}"));
-        let finding = Finding::new("environment.leak", severity, format!("{name} is set in the environment of the service manager: {why}"))
-            .key(format!("Environment:{name}"))
-            .differs(None, Some(shown))
-            .repair(Class::Fix, [Action::Unset(vec![name.clone()])]);
+        let finding = Finding::new(
+            "environment.leak",
+            severity,
+            format!("{name} is set in the environment of the service manager: {why}"),
+        )
+        .key(format!("Environment:{name}"))
+        .differs(None, Some(shown))
+        .repair(Class::Fix, [Action::Unset(vec![name.clone()])]);
         Some(match facts.session_variables.iter().find(|(.., known)| known == name) {
-            Some((file, line, _)) => finding.at(file, Some(*line)).hint("It comes back with the next login unless it is taken out of that file"),
-            None => finding.hint(format!("By hand: {} unset-environment {name}", words::systemctl(facts.instance.scope))),
+            Some((file, line, _)) => finding
+                .at(file, Some(*line))
+                .hint("It comes back with the next login unless it is taken out of that file"),
+            None => finding.hint(format!(
+                "By hand: {} unset-environment {name}",
+                words::systemctl(facts.instance.scope)
+            )),
         })
     });
     let mut found: Vec<Finding> = leaks.collect();
@@ -43,14 +52,20 @@ fn inherited(facts: &Facts) -> Vec<Finding> {
     let brand = facts.instance.brand;
     let names = ["GATEWAY_TOKEN", "GATEWAY_PASSWORD", "GATEWAY_PORT"].map(|name| brand.var(name));
     let all = names.iter().map(String::as_str).chain(["LD_PRELOAD", "LD_LIBRARY_PATH"]);
-    let still = |name: &str| facts.service.environment.as_ref().is_ok_and(|all| all.iter().any(|(own, _)| own == name));
+    let still = |name: &str| {
+        facts.service.environment.as_ref().is_ok_and(|all| all.iter().any(|(own, _)| own == name))
+    };
     all.filter(|name| environment.os(name).is_some() && !facts.service.mender.sets_variable(name))
         // While it is in the manager's environment, that is what has to change first.
         .filter(|name| !still(name) && facts.service.environment.is_ok())
         .map(|name| {
-            Finding::new("environment.inherited", Severity::Warning, format!("the process that runs still has {name} in its environment"))
-                .key(format!("Environment:{name}"))
-                .repair(Class::Fix, [Action::Restart])
+            Finding::new(
+                "environment.inherited",
+                Severity::Warning,
+                format!("the process that runs still has {name} in its environment"),
+            )
+            .key(format!("Environment:{name}"))
+            .repair(Class::Fix, [Action::Restart])
         })
         .collect()
 }

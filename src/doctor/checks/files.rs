@@ -12,18 +12,27 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             "LoadCredential" => ("files.credential", "a credential cannot be read"),
             _ => ("files.environment", "a file of variables cannot be read"),
         };
-        let mut finding = Finding::new(id, Severity::Error, format!("{what}: {}: {}", need.path.display(), need.problem))
-            .key(need.name.to_string())
-            .differs(None, Some(need.path.display().to_string()));
+        let mut finding =
+            Finding::new(id, Severity::Error, format!("{what}: {}: {}", need.path.display(), need.problem))
+                .key(need.name.to_string())
+                .differs(None, Some(need.path.display().to_string()));
         finding.at = need.spot.as_ref().map(At::from);
         if need.name.key == "ExecStart" {
-            finding = finding.hint(format!("Install the program again, then: {} gateway install --force", facts.instance.command()));
+            finding = finding.hint(format!(
+                "Install the program again, then: {} gateway install --force",
+                facts.instance.command()
+            ));
         }
         finding
     });
     let unit = &service.observed.definition.path;
     let unreadable = service.unreadable.iter().filter(|(path, _)| path != unit).map(|(path, why)| {
-        Finding::new("files.unreadable", Severity::Warning, format!("a file of the service cannot be read: {why}")).at(path, None)
+        Finding::new(
+            "files.unreadable",
+            Severity::Warning,
+            format!("a file of the service cannot be read: {why}"),
+        )
+        .at(path, None)
     });
     needs.chain(unreadable).collect()
 }

@@ -37,9 +37,15 @@ fn spaces(facts: &Facts) -> Vec<Finding> {
         let few_files = space.files.is_some_and(|files| files < FEW_FILES);
         let free = format!("{} MiB free", space.free / (1024 * 1024));
         let finding = match space {
-            _ if space.read_only => Finding::new("machine.read-only", Severity::Error, "nothing can be written there"),
-            _ if space.free < FULL || few_files => Finding::new("machine.full", Severity::Error, "the disk is full"),
-            _ if space.free < TIGHT => Finding::new("machine.tight", Severity::Warning, "the disk is nearly full"),
+            _ if space.read_only => {
+                Finding::new("machine.read-only", Severity::Error, "nothing can be written there")
+            }
+            _ if space.free < FULL || few_files => {
+                Finding::new("machine.full", Severity::Error, "the disk is full")
+            }
+            _ if space.free < TIGHT => {
+                Finding::new("machine.tight", Severity::Warning, "the disk is nearly full")
+            }
             _ => continue,
         };
         found.push(finding.differs(None, Some(free)).at(&space.path, None));
@@ -62,25 +68,43 @@ fn clock(facts: &Facts) -> Option<Finding> {
 /// Lifecycle notes B11.
 fn runs(facts: &Facts, program: &Program) -> Vec<Finding> {
     let mut found = Vec::new();
-    let tell = |id, summary: String| Finding::new(id, Severity::Error, summary).key("ExecStart").at(&program.path, None);
+    let tell = |id, summary: String| {
+        Finding::new(id, Severity::Error, summary).key("ExecStart").at(&program.path, None)
+    };
     if program.space.as_ref().is_some_and(|space| space.no_exec) {
-        found.push(tell("machine.noexec", "the program is on a file system from which nothing may be run (noexec)".to_owned()));
+        found.push(tell(
+            "machine.noexec",
+            "the program is on a file system from which nothing may be run (noexec)".to_owned(),
+        ));
     }
     if let (Some(made_for), Some(own)) = program.architecture
         && made_for != own
     {
-        found.push(tell("machine.architecture", format!("the program is made for another processor (ELF machine {made_for}, this is {own})")));
+        found.push(tell(
+            "machine.architecture",
+            format!("the program is made for another processor (ELF machine {made_for}, this is {own})"),
+        ));
     }
-    let home_label = program.label.as_ref().filter(|label| label.contains("user_home_t") || label.contains("user_tmp_t"));
+    let home_label =
+        program.label.as_ref().filter(|label| label.contains("user_home_t") || label.contains("user_tmp_t"));
     if let Some(label) = home_label {
         let path = program.real.display();
-        let finding = tell("machine.selinux", "SELinux does not let services run a program with this label".to_owned());
-        found.push(finding.differs(Some("bin_t".to_owned()), Some(label.clone())).hint(format!("sudo chcon -t bin_t {path}")));
+        let finding =
+            tell("machine.selinux", "SELinux does not let services run a program with this label".to_owned());
+        found.push(
+            finding
+                .differs(Some("bin_t".to_owned()), Some(label.clone()))
+                .hint(format!("sudo chcon -t bin_t {path}")),
+        );
     }
     if let Some(why) = program.passing {
         let summary = format!("the program's path may not last: {why}");
-        let finding = Finding::new("machine.passing", Severity::Info, summary).key("ExecStart").at(&program.path, None);
-        found.push(finding.hint(format!("Install from a lasting path: {} gateway install", facts.instance.command())));
+        let finding =
+            Finding::new("machine.passing", Severity::Info, summary).key("ExecStart").at(&program.path, None);
+        found.push(
+            finding
+                .hint(format!("Install from a lasting path: {} gateway install", facts.instance.command())),
+        );
     }
     found
 }

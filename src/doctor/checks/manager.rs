@@ -16,7 +16,9 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
                 && observed.definition.standing == Standing::Missing;
             let severity = if nothing_to_manage { Severity::Info } else { Severity::Error };
             let summary = format!("the service manager cannot be asked: {unreachable}");
-            return vec![Finding::new("manager.unreachable", severity, summary).hint(unreachable.hint(&command))];
+            return vec![
+                Finding::new("manager.unreachable", severity, summary).hint(unreachable.hint(&command)),
+            ];
         }
         Manager::Reached(reached) => reached,
     };

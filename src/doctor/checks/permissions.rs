@@ -28,9 +28,13 @@ fn judge(facts: &Facts, private: &Private) -> Option<Finding> {
     }
     let mode = if stat.kind == Kind::Directory { 0o700 } else { 0o600 };
     Some(
-        Finding::new("permissions.mode", Severity::Warning, format!("others can read {what}, which holds secrets"))
-            .differs(Some(format!("{mode:04o}")), Some(format!("{:04o}", stat.mode)))
-            .at(path, None)
-            .repair(Class::Fix, [Action::Mode(path.clone(), mode)]),
+        Finding::new(
+            "permissions.mode",
+            Severity::Warning,
+            format!("others can read {what}, which holds secrets"),
+        )
+        .differs(Some(format!("{mode:04o}")), Some(format!("{:04o}", stat.mode)))
+        .at(path, None)
+        .repair(Class::Fix, [Action::Mode(path.clone(), mode)]),
     )
 }

@@ -11,23 +11,36 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let hint = format!("Restart it: {} gateway restart", facts.instance.command());
     if process.replaced {
         let path = process.exe.clone().unwrap_or_default();
-        let finding = Finding::new("process.replaced", Severity::Warning, "the program on disk is not the one that runs: it was upgraded, moved or removed");
+        let finding = Finding::new(
+            "process.replaced",
+            Severity::Warning,
+            "the program on disk is not the one that runs: it was upgraded, moved or removed",
+        );
         found.push(finding.at(path, None).repair(Class::Fix, restart()).hint(hint.clone()));
     }
     let wanted = &facts.service.command;
     let literal = wanted.iter().all(|word| !word.contains('$'));
     if !wanted.is_empty() && literal && !process.command.is_empty() && process.command != *wanted {
         let words = |words: &[String]| Some(redact::redact_line(&words.join(" ")));
-        let finding = Finding::new("process.command", Severity::Warning, "it runs with another command than its definition has")
-            .key("ExecStart")
-            .differs(words(wanted), words(&process.command));
+        let finding = Finding::new(
+            "process.command",
+            Severity::Warning,
+            "it runs with another command than its definition has",
+        )
+        .key("ExecStart")
+        .differs(words(wanted), words(&process.command));
         found.push(finding.repair(Class::Fix, restart()).hint(hint.clone()));
     }
-    let running = facts.ready.as_ref().and_then(|ready| ready.as_ref().ok()).and_then(|ready| ready.version.as_deref());
+    let running =
+        facts.ready.as_ref().and_then(|ready| ready.as_ref().ok()).and_then(|ready| ready.version.as_deref());
     let own = env!("CARGO_PKG_VERSION");
     if let Some(running) = running.filter(|running| *running != own) {
-        let finding = Finding::new("process.version", Severity::Warning, "the gateway that runs is of another release than this command")
-            .differs(Some(own.to_owned()), Some(running.to_owned()));
+        let finding = Finding::new(
+            "process.version",
+            Severity::Warning,
+            "the gateway that runs is of another release than this command",
+        )
+        .differs(Some(own.to_owned()), Some(running.to_owned()));
         found.push(finding.hint(hint));
     }
     found

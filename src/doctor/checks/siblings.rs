@@ -11,10 +11,13 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(other) = &observed.definition.other_scope {
         let whose = other.user.as_ref().map_or("the machine's".to_owned(), |user| format!("that of {user}"));
-        let (unit, other_manager) = (&other.unit, match facts.instance.scope {
-            Scope::User => words::systemctl(Scope::System),
-            Scope::System => words::systemctl(Scope::User),
-        });
+        let (unit, other_manager) = (
+            &other.unit,
+            match facts.instance.scope {
+                Scope::User => words::systemctl(Scope::System),
+                Scope::System => words::systemctl(Scope::User),
+            },
+        );
         found.push(
             Finding::new("siblings.duplicate", Severity::Error, format!("a service of the same name is under another manager too, {whose}: both want the same port"))
                 .at(&other.path, None)
@@ -41,9 +44,13 @@ fn tell(facts: &Facts, sibling: &Sibling) -> Option<Finding> {
     if same_product {
         // Other profiles are not foreign.
         return (clash && active).then(|| {
-            Finding::new("siblings.port", Severity::Warning, format!("{} is set to the same port{port}", sibling.unit))
-                .at(&sibling.path, None)
-                .differs(None, sibling.port.map(|port| port.to_string()))
+            Finding::new(
+                "siblings.port",
+                Severity::Warning,
+                format!("{} is set to the same port{port}", sibling.unit),
+            )
+            .at(&sibling.path, None)
+            .differs(None, sibling.port.map(|port| port.to_string()))
         });
     }
     let severity = if clash && active { Severity::Warning } else { Severity::Info };

@@ -17,7 +17,11 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         let finding = Finding::new("state.failed", Severity::Error, format!("the service failed: {}", why()));
         found.push(finding.hint(logs.clone()).hint(format!("Then: {command} gateway start")));
     } else if state.awaits_restart() {
-        let finding = Finding::new("state.restarting", Severity::Error, format!("the service keeps failing: {}", why()));
+        let finding = Finding::new(
+            "state.restarting",
+            Severity::Error,
+            format!("the service keeps failing: {}", why()),
+        );
         found.push(finding.hint(logs.clone()));
     } else if state.n_restarts >= LOOP {
         let summary = format!("systemd restarted it {} times since it was started", state.n_restarts);
@@ -25,7 +29,11 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     }
     if facts.service.frozen {
         let unit = &facts.service.observed.unit;
-        let finding = Finding::new("state.frozen", Severity::Error, "the service is frozen: it does nothing until it is thawed");
+        let finding = Finding::new(
+            "state.frozen",
+            Severity::Error,
+            "the service is frozen: it does nothing until it is thawed",
+        );
         found.push(finding.hint(format!("{} thaw {unit}", words::systemctl(facts.instance.scope))));
     }
     if state.active_state == "activating" && !state.awaits_restart() {
@@ -39,7 +47,14 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             }
             Some(Ok(ready)) if !ready.ready => {
                 let failing = ready.failing.clone().unwrap_or_default().join(", ");
-                found.push(Finding::new("state.not-ready", Severity::Warning, format!("the gateway is not ready ({failing})")).hint(logs));
+                found.push(
+                    Finding::new(
+                        "state.not-ready",
+                        Severity::Warning,
+                        format!("the gateway is not ready ({failing})"),
+                    )
+                    .hint(logs),
+                );
             }
             Some(Ok(_)) | None => {}
         }

@@ -20,14 +20,20 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let implied = if auth.password.is_some() { AuthMode::Password } else { AuthMode::Token };
     let place = |finding: Finding, key: &'static str| {
         let origin = facts.config.origin(&KeyPath::from(key));
-        let (file, line) = origin.map_or((facts.config.path.clone(), None), |origin| (origin.file, Some(origin.line)));
+        let (file, line) =
+            origin.map_or((facts.config.path.clone(), None), |origin| (origin.file, Some(origin.line)));
         finding.key(key).at(file, line)
     };
     let mut found = Vec::new();
     let mut weigh = |secret: &Option<Secret>, key: &'static str| match secret {
         None => {
-            let known = if facts.token_in_env { " (that of this shell does not reach a service)" } else { "" };
-            let finding = Finding::new("token.missing", Severity::Error, format!("the configuration has no secret for clients{known}"));
+            let known =
+                if facts.token_in_env { " (that of this shell does not reach a service)" } else { "" };
+            let finding = Finding::new(
+                "token.missing",
+                Severity::Error,
+                format!("the configuration has no secret for clients{known}"),
+            );
             let finding = place(finding, key);
             found.push(match key {
                 "gateway.auth.token" => finding.repair(Class::Fix, [Action::Token]),
@@ -35,8 +41,12 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             });
         }
         Some(secret) if is_weak(secret) => {
-            let finding = Finding::new("token.weak", Severity::Warning, "the secret for clients is easy to guess");
-            found.push(place(finding, key).hint("Take it out of the configuration, then: doctor --fix makes a new one"));
+            let finding =
+                Finding::new("token.weak", Severity::Warning, "the secret for clients is easy to guess");
+            found.push(
+                place(finding, key)
+                    .hint("Take it out of the configuration, then: doctor --fix makes a new one"),
+            );
         }
         Some(_) => {}
     };
@@ -47,7 +57,11 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             let open = !matches!(gateway.bind, None | Some(Bind::Loopback));
             let severity = if open { Severity::Error } else { Severity::Warning };
             let who = if open { "everybody who can reach it" } else { "every user of this machine" };
-            let finding = Finding::new("token.none", severity, format!("the gateway asks for no secret: it obeys {who}"));
+            let finding = Finding::new(
+                "token.none",
+                severity,
+                format!("the gateway asks for no secret: it obeys {who}"),
+            );
             found.push(place(finding, "gateway.auth.mode"));
         }
         AuthMode::TrustedProxy => {}

@@ -40,20 +40,28 @@ pub fn weigh(terms: &Terms, name: &Name, wanted: &Held, found: Option<&Held>) ->
     let span = timespan::read(&value);
     let seconds = |seconds| Duration::from_secs(seconds);
     let below = |limit: Duration| span.is_none_or(|usec| Duration::from_micros(usec) < limit);
-    let holds_all = || found.is_some_and(|found| wanted.meaning.iter().all(|word| found.meaning.contains(word)));
-    let unless = |fine: bool, weight: Weight, why: &'static str| if fine { (Taste, "") } else { (weight, why) };
+    let holds_all =
+        || found.is_some_and(|found| wanted.meaning.iter().all(|word| found.meaning.contains(word)));
+    let unless =
+        |fine: bool, weight: Weight, why: &'static str| if fine { (Taste, "") } else { (weight, why) };
     match (name.key.as_str(), name.variable.as_deref()) {
         ("ExecStart", _) => (Identity, "another command runs"),
-        ("Environment", Some("PATH")) => {
-            unless(value.len() > "PATH=".len(), Contract, "tools are not found")
-        }
+        ("Environment", Some("PATH")) => unless(value.len() > "PATH=".len(), Contract, "tools are not found"),
         ("Environment", Some(_)) => (Identity, "it would be another gateway: other files, another profile"),
-        ("Type", _) => unless(value.starts_with("notify"), Contract, "systemd does not know when it is ready"),
-        ("NotifyAccess", _) => unless(found.is_none() || value != "none", Contract, "systemd does not hear that it is ready"),
-        ("Restart", _) => {
-            unless(matches!(value.as_str(), "always" | "on-failure"), Contract, "it stays down after a failure")
+        ("Type", _) => {
+            unless(value.starts_with("notify"), Contract, "systemd does not know when it is ready")
         }
-        ("RestartSec", _) => unless(!below(seconds(1)) || found.is_none(), Contract, "failures repeat without a pause"),
+        ("NotifyAccess", _) => {
+            unless(found.is_none() || value != "none", Contract, "systemd does not hear that it is ready")
+        }
+        ("Restart", _) => unless(
+            matches!(value.as_str(), "always" | "on-failure"),
+            Contract,
+            "it stays down after a failure",
+        ),
+        ("RestartSec", _) => {
+            unless(!below(seconds(1)) || found.is_none(), Contract, "failures repeat without a pause")
+        }
         ("RestartPreventExitStatus", _) => {
             unless(holds_all(), Contract, "it is restarted again and again where only a change can help")
         }
@@ -61,11 +69,19 @@ pub fn weigh(terms: &Terms, name: &Name, wanted: &Held, found: Option<&Held>) ->
             unless(holds_all(), Contract, "a restart that it asks for counts as a failure")
         }
         ("KillMode", _) => (Contract, "running work is cut off, or left behind, when it stops"),
-        ("WatchdogSec", _) => {
-            unless(!below(seconds(10)) && span != Some(u64::MAX), Contract, "a gateway that hangs is not noticed, or one that is busy is killed")
+        ("WatchdogSec", _) => unless(
+            !below(seconds(10)) && span != Some(u64::MAX),
+            Contract,
+            "a gateway that hangs is not noticed, or one that is busy is killed",
+        ),
+        ("TimeoutStopSec", _) => unless(
+            !below(terms.drain + STOP_MARGIN),
+            Contract,
+            "it is killed before running work has finished",
+        ),
+        ("TimeoutStartSec", _) => {
+            unless(!below(seconds(30)) || found.is_none(), Contract, "a slow start is taken for a failure")
         }
-        ("TimeoutStopSec", _) => unless(!below(terms.drain + STOP_MARGIN), Contract, "it is killed before running work has finished"),
-        ("TimeoutStartSec", _) => unless(!below(seconds(30)) || found.is_none(), Contract, "a slow start is taken for a failure"),
         ("UMask", _) => {
             let mode = u32::from_str_radix(&value, 8).unwrap_or(0o022);
             unless(mode & 0o077 == 0o077, Contract, "files that it makes can be read by others")
@@ -73,12 +89,22 @@ pub fn weigh(terms: &Terms, name: &Name, wanted: &Held, found: Option<&Held>) ->
         ("StartLimitBurst" | "StartLimitIntervalSec", _) => {
             unless(found.is_none() || value != "0", Contract, "failed starts repeat for ever")
         }
-        ("NoNewPrivileges" | "LockPersonality" | "RestrictRealtime" | "RestrictSUIDSGID" | "SystemCallArchitectures", _) => {
-            unless(found == Some(wanted), Contract, "it is less confined than it should be")
+        (
+            "NoNewPrivileges"
+            | "LockPersonality"
+            | "RestrictRealtime"
+            | "RestrictSUIDSGID"
+            | "SystemCallArchitectures",
+            _,
+        ) => unless(found == Some(wanted), Contract, "it is less confined than it should be"),
+        ("OOMPolicy", _) => {
+            unless(value == "continue", Contract, "a tool that runs out of memory takes the gateway with it")
         }
-        ("OOMPolicy", _) => unless(value == "continue", Contract, "a tool that runs out of memory takes the gateway with it"),
         ("WantedBy", _) => unless(holds_all(), Contract, "it does not start by itself"),
-        ("Description" | "TimeoutAbortSec" | "RestartSteps" | "RestartMaxDelaySec" | "WorkingDirectory", _) => (Taste, ""),
+        (
+            "Description" | "TimeoutAbortSec" | "RestartSteps" | "RestartMaxDelaySec" | "WorkingDirectory",
+            _,
+        ) => (Taste, ""),
         _ => (Contract, "it is not as this release wants it"),
     }
 }
@@ -91,35 +117,56 @@ pub fn harm(terms: &Terms, name: &Name, found: &Held) -> Option<(Weight, &'stati
     let user = terms.user_scope;
     match (name.key.as_str(), name.variable.as_deref()) {
         ("Environment", Some(variable)) => variable_harm(terms.brand, variable),
-        ("User" | "Group" | "SupplementaryGroups", _) if user => Some((Identity, "a user manager cannot change users: it does not start (216)")),
-        ("DynamicUser", _) if user && on => Some((Identity, "a user manager cannot make users: it does not start (217)")),
-        ("PrivateDevices" | "ProtectKernelModules" | "ProtectKernelLogs" | "ProtectClock", _) if user && on => {
+        ("User" | "Group" | "SupplementaryGroups", _) if user => {
+            Some((Identity, "a user manager cannot change users: it does not start (216)"))
+        }
+        ("DynamicUser", _) if user && on => {
+            Some((Identity, "a user manager cannot make users: it does not start (217)"))
+        }
+        ("PrivateDevices" | "ProtectKernelModules" | "ProtectKernelLogs" | "ProtectClock", _)
+            if user && on =>
+        {
             Some((Identity, "a user manager cannot drop capabilities: it does not start (218)"))
         }
-        ("CapabilityBoundingSet", _) if user => Some((Identity, "a user manager cannot drop capabilities: it does not start (218)")),
+        ("CapabilityBoundingSet", _) if user => {
+            Some((Identity, "a user manager cannot drop capabilities: it does not start (218)"))
+        }
         ("PrivateNetwork", _) if on => Some((Identity, "no client can reach it")),
         ("RootDirectory" | "RootImage", _) => Some((Identity, "it sees other files")),
-        ("KillSignal", _) => (!matches!(value.as_str(), "SIGTERM" | "15")).then_some((Contract, "it does not take this signal for a stop")),
+        ("KillSignal", _) => (!matches!(value.as_str(), "SIGTERM" | "15"))
+            .then_some((Contract, "it does not take this signal for a stop")),
         ("SendSIGKILL", _) if !on => Some((Contract, "a gateway that hangs cannot be stopped")),
         ("RemainAfterExit", _) if on => Some((Contract, "it counts as running when it is not")),
-        ("RuntimeMaxSec", _) => (timespan::read(&value) != Some(u64::MAX)).then_some((Contract, "it is stopped after this time")),
-        ("StandardOutput" | "StandardError", _) => (value == "null").then_some((Contract, "what it says is lost")),
-        ("RefuseManualStart" | "RefuseManualStop", _) if on => Some((Contract, "it can no longer be started or stopped by hand")),
+        ("RuntimeMaxSec", _) => {
+            (timespan::read(&value) != Some(u64::MAX)).then_some((Contract, "it is stopped after this time"))
+        }
+        ("StandardOutput" | "StandardError", _) => {
+            (value == "null").then_some((Contract, "what it says is lost"))
+        }
+        ("RefuseManualStart" | "RefuseManualStop", _) if on => {
+            Some((Contract, "it can no longer be started or stopped by hand"))
+        }
         ("StopWhenUnneeded", _) if on => Some((Contract, "it is stopped as soon as nothing else needs it")),
-        ("MemoryDenyWriteExecute", _) if on => Some((Contract, "tools that translate code while they run are killed (node, python)")),
+        ("MemoryDenyWriteExecute", _) if on => {
+            Some((Contract, "tools that translate code while they run are killed (node, python)"))
+        }
         ("LimitNOFILE", _) => {
             let limit = value.split(':').next().and_then(|text| text.parse::<u64>().ok());
             limit.is_some_and(|limit| limit < 1024).then_some((Contract, "it can hold few clients"))
         }
         ("UnsetEnvironment", _) => {
             let prefix = format!("{}_", terms.brand.env_prefix());
-            value.split_whitespace().any(|word| word.starts_with(&prefix) && is_identity(terms.brand, word))
+            value
+                .split_whitespace()
+                .any(|word| word.starts_with(&prefix) && is_identity(terms.brand, word))
                 .then_some((Identity, "it would be another gateway: other files, another profile"))
         }
-        ("PassEnvironment", _) => value
-            .split_whitespace()
-            .any(|word| is_secret(terms.brand, word))
-            .then_some((Contract, "a secret of the manager's environment reaches it, and everything it starts")),
+        ("PassEnvironment", _) => {
+            value.split_whitespace().any(|word| is_secret(terms.brand, word)).then_some((
+                Contract,
+                "a secret of the manager's environment reaches it, and everything it starts",
+            ))
+        }
         _ => None,
     }
 }
@@ -127,7 +174,10 @@ pub fn harm(terms: &Terms, name: &Name, found: &Held) -> Option<(Weight, &'stati
 /// Why a variable that is none of the unit's own does harm, wherever it is set.
 pub fn variable_harm(brand: Brand, variable: &str) -> Option<(Weight, &'static str)> {
     if is_secret(brand, variable) {
-        return Some((Weight::Contract, "a secret does not belong there: everybody on this machine may be able to read it"));
+        return Some((
+            Weight::Contract,
+            "a secret does not belong there: everybody on this machine may be able to read it",
+        ));
     }
     if variable == brand.var("GATEWAY_PORT") {
         return Some((Weight::Identity, "it listens on another port than its configuration says"));

@@ -41,12 +41,18 @@ pub enum Kind {
 pub fn kind(section: &str, key: &str) -> Kind {
     use Kind::*;
     match (section, key) {
-        ("Unit", "Description") | ("Service", "KillSignal" | "ReloadSignal" | "StandardOutput" | "StandardError") => Text,
+        ("Unit", "Description")
+        | ("Service", "KillSignal" | "ReloadSignal" | "StandardOutput" | "StandardError") => Text,
         ("Unit", "StartLimitIntervalSec") => Span,
         ("Unit", "StartLimitBurst") | ("Service", "RestartSteps" | "FileDescriptorStoreMax") => Number,
-        ("Unit", "After" | "Before" | "Wants" | "Requires" | "BindsTo" | "PartOf" | "Conflicts" | "Requisite") => Edges,
+        (
+            "Unit",
+            "After" | "Before" | "Wants" | "Requires" | "BindsTo" | "PartOf" | "Conflicts" | "Requisite",
+        ) => Edges,
         ("Unit", "RefuseManualStart" | "RefuseManualStop" | "StopWhenUnneeded") => Flag,
-        ("Service", "Type") => Word(&["simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"]),
+        ("Service", "Type") => {
+            Word(&["simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"])
+        }
         ("Service", "NotifyAccess") => Word(&["none", "main", "exec", "all"]),
         ("Service", "Restart") => {
             Word(&["no", "on-success", "on-failure", "on-abnormal", "on-abort", "on-watchdog", "always"])
@@ -55,11 +61,27 @@ pub fn kind(section: &str, key: &str) -> Kind {
         ("Service", "OOMPolicy") => Word(&["continue", "stop", "kill"]),
         (
             "Service",
-            "NoNewPrivileges" | "LockPersonality" | "RestrictRealtime" | "RestrictSUIDSGID" | "SendSIGKILL"
-            | "RemainAfterExit" | "DynamicUser" | "PrivateDevices" | "PrivateUsers" | "PrivateNetwork"
-            | "ProtectKernelModules" | "ProtectKernelLogs" | "ProtectClock" | "ProtectKernelTunables"
-            | "ProtectControlGroups" | "ProtectHostname" | "PrivateTmp" | "PrivateMounts" | "RemoveIPC"
-            | "MemoryDenyWriteExecute" | "RootDirectoryStartOnly",
+            "NoNewPrivileges"
+            | "LockPersonality"
+            | "RestrictRealtime"
+            | "RestrictSUIDSGID"
+            | "SendSIGKILL"
+            | "RemainAfterExit"
+            | "DynamicUser"
+            | "PrivateDevices"
+            | "PrivateUsers"
+            | "PrivateNetwork"
+            | "ProtectKernelModules"
+            | "ProtectKernelLogs"
+            | "ProtectClock"
+            | "ProtectKernelTunables"
+            | "ProtectControlGroups"
+            | "ProtectHostname"
+            | "PrivateTmp"
+            | "PrivateMounts"
+            | "RemoveIPC"
+            | "MemoryDenyWriteExecute"
+            | "RootDirectoryStartOnly",
         ) => Flag,
         (
             "Service",
@@ -70,11 +92,14 @@ pub fn kind(section: &str, key: &str) -> Kind {
         ("Service", "RestartForceExitStatus" | "SuccessExitStatus" | "RestartPreventExitStatus") => Codes,
         ("Service", "WorkingDirectory" | "RootDirectory" | "RootImage" | "PIDFile") => Path,
         ("Service", "User" | "Group") => Text,
-        ("Service", "ExecStart" | "ExecReload" | "ExecStop" | "ExecStartPre" | "ExecStartPost" | "ExecStopPost" | "ExecCondition") => {
-            Command
-        }
+        (
+            "Service",
+            "ExecStart" | "ExecReload" | "ExecStop" | "ExecStartPre" | "ExecStartPost" | "ExecStopPost"
+            | "ExecCondition",
+        ) => Command,
         ("Service", "Environment") => Assignments,
-        ("Service", "SystemCallArchitectures") | ("Install", "WantedBy" | "RequiredBy" | "Also" | "Alias") => Words,
+        ("Service", "SystemCallArchitectures")
+        | ("Install", "WantedBy" | "RequiredBy" | "Also" | "Alias") => Words,
         _ => Lines,
     }
 }
@@ -82,9 +107,9 @@ pub fn kind(section: &str, key: &str) -> Kind {
 /// Older spellings of a directive (systemd's own table of them).
 pub fn current_name<'a>(section: &'a str, key: &'a str) -> (&'a str, &'a str) {
     match (section, key) {
-        ("Service", "StartLimitInterval") | ("Unit", "StartLimitInterval") | ("Service", "StartLimitIntervalSec") => {
-            ("Unit", "StartLimitIntervalSec")
-        }
+        ("Service", "StartLimitInterval")
+        | ("Unit", "StartLimitInterval")
+        | ("Service", "StartLimitIntervalSec") => ("Unit", "StartLimitIntervalSec"),
         ("Service", "StartLimitBurst") => ("Unit", "StartLimitBurst"),
         ("Unit", "OnFailureIsolate") => ("Unit", "OnFailureJobMode"),
         other => other,
@@ -100,7 +125,10 @@ pub fn meaning(kind: Kind, value: &str, specifiers: &Specifiers) -> Option<Vec<S
         Kind::Word(words) => words.contains(&text.as_str()).then(|| vec![text]),
         Kind::Flag => flag(&text).map(|flag| vec![if flag { "yes" } else { "no" }.to_owned()]),
         Kind::Number => text.trim().parse::<u64>().ok().map(|number| vec![number.to_string()]),
-        Kind::Octal => u32::from_str_radix(text.trim(), 8).ok().filter(|mode| *mode <= 0o7777).map(|mode| vec![format!("{mode:04o}")]),
+        Kind::Octal => u32::from_str_radix(text.trim(), 8)
+            .ok()
+            .filter(|mode| *mode <= 0o7777)
+            .map(|mode| vec![format!("{mode:04o}")]),
         Kind::Span => timespan::read(&text).map(|usec| vec![span(usec)]),
         Kind::Codes => text.split_whitespace().map(code).collect(),
         Kind::Path => path(&quoting::without_specifiers(&text)).map(|path| vec![path]),
@@ -115,7 +143,10 @@ pub fn meaning(kind: Kind, value: &str, specifiers: &Specifiers) -> Option<Vec<S
         }
         Kind::Assignments => {
             let words = quoting::split(&text).ok()?;
-            words.iter().all(|word| word.contains('=')).then(|| words.iter().map(|word| quoting::without_specifiers(word)).collect())
+            words
+                .iter()
+                .all(|word| word.contains('='))
+                .then(|| words.iter().map(|word| quoting::without_specifiers(word)).collect())
         }
         Kind::Words | Kind::Edges => Some(text.split_whitespace().map(str::to_owned).collect()),
         Kind::Lines => one(text),
@@ -192,7 +223,8 @@ fn path(text: &str) -> Option<String> {
 
 /// A word of a command, so that two commands are equal only where their words are.
 fn quoted(word: &str) -> String {
-    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:=,@+%$".contains(c));
+    let plain =
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:=,@+%$".contains(c));
     if plain { word.to_owned() } else { format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")) }
 }
 
@@ -230,7 +262,8 @@ mod tests {
             };
             assert_eq!(meaning(a), meaning(b), "{key}: {a} {b}");
         }
-        let differ = [("ExecStart", "/bin/a \"x y\"", "/bin/a x y"), ("ExecStart", ":/bin/a $X", "/bin/a $X")];
+        let differ =
+            [("ExecStart", "/bin/a \"x y\"", "/bin/a x y"), ("ExecStart", ":/bin/a $X", "/bin/a $X")];
         for (key, a, b) in differ {
             let kind = kind("Service", key);
             assert_ne!(meaning(kind, a, &specifiers), meaning(kind, b, &specifiers));

@@ -130,14 +130,16 @@ impl Look<'_> {
         };
         // What we want to be gone counts as our own business only where we wrote it.
         let Some(judged) = wanted else {
-            return (verdict == Verdict::Outdated).then(|| self.tell(verdict, name, Weight::Contract, "this release does not want it", None, unit));
+            return (verdict == Verdict::Outdated).then(|| {
+                self.tell(verdict, name, (Weight::Contract, "this release does not want it"), None, unit)
+            });
         };
         let (mut weight, why) = contract::weigh(self.terms, name, judged, unit);
         if verdict == Verdict::Outdated || verdict == Verdict::Missing {
             weight = weight.max(Weight::Contract);
         }
         let why = if why.is_empty() { "it is not as this release wants it" } else { why };
-        let mut drift = self.tell(verdict, name, weight, why, wanted, unit);
+        let mut drift = self.tell(verdict, name, (weight, why), wanted, unit);
         if let Some(lost) = lost {
             drift.found = Some(shown(name, &lost.value));
             drift.spot = Some(lost.spot.clone());
@@ -154,14 +156,14 @@ impl Look<'_> {
         if same(wanted.into(), effective) || same(unit, effective) {
             return None;
         }
-        let (weight, why) = contract::weigh(self.terms, name, wanted, effective);
-        Some(self.tell(Verdict::Overridden, name, weight, why, Some(wanted), effective))
+        let judged = contract::weigh(self.terms, name, wanted, effective);
+        Some(self.tell(Verdict::Overridden, name, judged, Some(wanted), effective))
     }
 
     /// Something that we do not set.
     fn added(&self, name: &Name, held: &Held) -> Option<Drift> {
-        let (weight, why) = contract::harm(self.terms, name, held)?;
-        let mut drift = self.tell(Verdict::Harmful, name, weight, why, None, Some(held));
+        let judged = contract::harm(self.terms, name, held)?;
+        let mut drift = self.tell(Verdict::Harmful, name, judged, None, Some(held));
         drift.in_unit = drift.spot.as_ref().is_some_and(|spot| spot.path == self.sides.unit.path);
         Some(drift)
     }
@@ -187,8 +189,7 @@ impl Look<'_> {
         &self,
         verdict: Verdict,
         name: &Name,
-        weight: Weight,
-        why: &str,
+        (weight, why): (Weight, &str),
         wanted: Option<&Held>,
         found: Option<&Held>,
     ) -> Drift {
@@ -223,7 +224,9 @@ fn same(a: Option<&Held>, b: Option<&Held>) -> bool {
 
 /// Whether a line about `whole` is about `name` too: a line of `Environment=` is about every variable.
 fn covers(whole: &Name, name: &Name) -> bool {
-    whole.section == name.section && whole.key == name.key && whole.variable.as_ref().is_none_or(|own| Some(own) == name.variable.as_ref())
+    whole.section == name.section
+        && whole.key == name.key
+        && whole.variable.as_ref().is_none_or(|own| Some(own) == name.variable.as_ref())
 }
 
 /// A value, fit to be shown.
@@ -260,7 +263,8 @@ fn ignored(layer: &Layer, wanted: &Merged) -> Vec<Drift> {
         .collect();
     let mut sections: Vec<&str> = Vec::new();
     for setting in layer.file.settings() {
-        let known = matches!(setting.section, "Unit" | "Service" | "Install") || setting.section.starts_with("X-");
+        let known =
+            matches!(setting.section, "Unit" | "Service" | "Install") || setting.section.starts_with("X-");
         if !known {
             if !sections.contains(&setting.section) {
                 let why = format!("systemd ignores the section [{}] of a service", setting.section);
@@ -277,7 +281,11 @@ fn ignored(layer: &Layer, wanted: &Merged) -> Vec<Drift> {
 
 /// The directive of ours that a key may be meant to be: one that nobody knows, and that is nearly that one.
 fn meant<'a>(section: &str, key: &str, wanted: &'a Merged) -> Option<&'a str> {
-    if directives::kind(section, key) != Kind::Lines || key.starts_with("X-") || key.len() < 4 || key == "TimeoutSec" {
+    if directives::kind(section, key) != Kind::Lines
+        || key.starts_with("X-")
+        || key.len() < 4
+        || key == "TimeoutSec"
+    {
         return None;
     }
     let ours = wanted.values.keys().filter(|name| name.section == section);
@@ -290,39 +298,67 @@ fn meant<'a>(section: &str, key: &str, wanted: &'a Merged) -> Option<&'a str> {
 /// The unit's text with our values for these names, everything else as it is.
 pub fn mended(unit: &str, wanted: &Layer, names: &[Name], specifiers: &Specifiers) -> String {
     let mut file = super::syntax::File::parse(unit);
-    let mut keys: Vec<(&str, &str)> = names.iter().map(|name| (name.section.as_str(), name.key.as_str())).collect();
+    let mut keys: Vec<(&str, &str)> =
+        names.iter().map(|name| (name.section.as_str(), name.key.as_str())).collect();
     keys.sort_unstable();
     keys.dedup();
     for (section, key) in keys {
-        let variables: Option<Vec<&str>> =
-            names.iter().filter(|name| name.section == section && name.key == key).map(|name| name.variable.as_deref()).collect();
+        let variables: Option<Vec<&str>> = names
+            .iter()
+            .filter(|name| name.section == section && name.key == key)
+            .map(|name| name.variable.as_deref())
+            .collect();
         match variables {
             Some(variables) => mend_variables(&mut file, wanted, &variables, specifiers),
             None => {
                 let lines = lines_of(wanted, section, key, |_| true);
-                file.replace(section, |setting| directives::current_name(setting.section, setting.key).1 == key, &lines);
+                file.replace(
+                    section,
+                    |setting| directives::current_name(setting.section, setting.key).1 == key,
+                    &lines,
+                );
             }
         }
     }
-    file.to_string()
+    let mended = file.to_string();
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> =
+            text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    // Where nothing of anybody else's is left, the unit is ours again, line by line.
+    let ours = wanted.file.to_string();
+    if sorted(&mended) == sorted(&ours) { ours } else { mended }
 }
 
 /// The lines that set a key in the wanted unit.
 fn lines_of(wanted: &Layer, section: &str, key: &str, takes: impl Fn(&str) -> bool) -> Vec<String> {
     let settings = wanted.file.settings().filter(|setting| setting.section == section && setting.key == key);
-    settings.filter(|setting| takes(setting.value)).map(|setting| format!("{}={}", setting.key, setting.value)).collect()
+    settings
+        .filter(|setting| takes(setting.value))
+        .map(|setting| format!("{}={}", setting.key, setting.value))
+        .collect()
 }
 
 /// Lines of `Environment=` may set several variables: those that also set others stay, and ours comes after them.
-fn mend_variables(file: &mut super::syntax::File, wanted: &Layer, variables: &[&str], specifiers: &Specifiers) {
+fn mend_variables(
+    file: &mut super::syntax::File,
+    wanted: &Layer,
+    variables: &[&str],
+    specifiers: &Specifiers,
+) {
     let sets = |value: &str| -> Vec<String> {
         let words = directives::meaning(Kind::Assignments, value, specifiers).unwrap_or_default();
         words.iter().map(|word| word.split('=').next().unwrap_or_default().to_owned()).collect()
     };
-    let lines = lines_of(wanted, "Service", "Environment", |value| sets(value).iter().any(|own| variables.contains(&own.as_str())));
+    let lines = lines_of(wanted, "Service", "Environment", |value| {
+        sets(value).iter().any(|own| variables.contains(&own.as_str()))
+    });
     let takes = |setting: &super::syntax::Setting<'_>| {
         let own = sets(setting.value);
-        setting.key == "Environment" && own.iter().all(|own| variables.contains(&own.as_str()))
+        setting.key == "Environment"
+            && own.iter().all(|own| variables.contains(&own.as_str()))
             && !setting.value.is_empty()
     };
     file.replace("Service", takes, &[]);
@@ -334,14 +370,17 @@ pub fn without(drop_in: &str, names: &[Name], wanted: &Layer, specifiers: &Speci
     let mut file = super::syntax::File::parse(drop_in);
     for name in names {
         let takes = |setting: &super::syntax::Setting<'_>| {
-            let own = directives::current_name(setting.section, setting.key) == (name.section.as_str(), name.key.as_str())
+            let own = directives::current_name(setting.section, setting.key)
+                == (name.section.as_str(), name.key.as_str())
                 || (setting.key == "TimeoutSec" && name.key.starts_with("Timeout"));
-            let variables = || directives::meaning(Kind::Assignments, setting.value, specifiers).unwrap_or_default();
+            let variables =
+                || directives::meaning(Kind::Assignments, setting.value, specifiers).unwrap_or_default();
             match &name.variable {
                 None => own,
                 Some(variable) => {
                     let words = variables();
-                    own && (words.is_empty() || words.iter().all(|word| word.split('=').next() == Some(variable)))
+                    own && (words.is_empty()
+                        || words.iter().all(|word| word.split('=').next() == Some(variable)))
                 }
             }
         };

@@ -15,7 +15,7 @@ use super::unit::{self, Installed};
 use super::{Systemd, disk, effective};
 use crate::host;
 use crate::instance::BaseDirs;
-use crate::service::Scope;
+use crate::instance::Scope;
 use crate::service::definition::{Marked, Standing};
 use crate::service::error::ServiceError;
 use crate::service::manager::Manager;
@@ -94,7 +94,12 @@ pub struct Mender {
 impl Mender {
     /// The unit with our values for these names.
     pub fn unit(&self, names: &[Name]) -> Option<String> {
-        Some(drift::mended(&self.unit.as_ref()?.file.to_string(), self.wanted.as_ref()?, names, &self.specifiers))
+        Some(drift::mended(
+            &self.unit.as_ref()?.file.to_string(),
+            self.wanted.as_ref()?,
+            names,
+            &self.specifiers,
+        ))
     }
 
     /// A drop-in as it is, and without these names.
@@ -113,7 +118,8 @@ impl Mender {
 
     /// A drop-in that puts these names right over everything else.
     pub fn corrective(&self, command: &str, names: &[Name]) -> Option<String> {
-        let before = self.drop_ins.iter().find(|layer| layer.path.file_name().is_some_and(|name| name == CORRECTIVE));
+        let before =
+            self.drop_ins.iter().find(|layer| layer.path.file_name().is_some_and(|name| name == CORRECTIVE));
         let mut all: Vec<Name> = names.to_vec();
         // What an earlier repair put right stays right.
         all.extend(before.iter().flat_map(|layer| merge([*layer], &self.specifiers).values.into_keys()));
@@ -144,14 +150,26 @@ impl Systemd {
         let specifiers = self.specifiers(question.dirs);
         let fragment = reached.and_then(|reached| reached.state.fragment_path.clone());
         let files = {
-            let (unit, path, own_path) = (self.unit.clone(), unit_path, observed.definition.path.clone());
+            let (unit, own_path) = (self.unit.clone(), observed.definition.path.clone());
             let specifiers = specifiers.clone();
-            let work = move || read_files(&unit, &path, &own_path, fragment.as_deref(), &specifiers);
+            let elsewhere = match self.instance.scope {
+                Scope::User => siblings::SYSTEM_DIRS.iter().map(PathBuf::from).collect(),
+                Scope::System => siblings::user_dirs(&question.dirs.config_home, &self.env),
+            };
+            let user = self.instance.scope == Scope::User;
+            let work = move || {
+                let mut files = read_files(&unit, &unit_path, &own_path, fragment.as_deref());
+                files.siblings = siblings::find(&unit_path, user, Some(&unit), &specifiers);
+                files.siblings.extend(siblings::find(&elsewhere, !user, None, &specifiers));
+                files
+            };
             // Reading neither panics nor is it aborted: the runtime is still here to await it.
             tokio::task::spawn_blocking(work).await.unwrap_or_default()
         };
         let own = match &files.unit {
-            Some(layer) => layer.path == observed.definition.path && observed.definition.standing != Standing::Linked,
+            Some(layer) => {
+                layer.path == observed.definition.path && observed.definition.standing != Standing::Linked
+            }
             None => true,
         };
         let desired = self.wish(question, &observed, &files, own);
@@ -164,7 +182,7 @@ impl Systemd {
             drain: question.drain,
             user_scope: observed.scope == Scope::User,
         };
-        let drift = self.differences(&observed, &files, own, wanted.as_ref(), &terms, &specifiers);
+        let drift = self.differences(&observed, &files, own, wanted.as_ref(), (&terms, &specifiers));
         let merged = merge(files.unit.iter().chain(&files.drop_ins), &specifiers);
         let stale = match (&properties, reached) {
             (Some(properties), Some(_)) => stale(&observed, &files, &merged, properties),
@@ -201,14 +219,24 @@ impl Systemd {
         &self,
         dirs: &BaseDirs,
     ) -> (Vec<PathBuf>, Option<super::properties::Properties>, Result<Vec<(String, String)>, String>) {
-        let usual = || siblings::user_dirs(&dirs.config_home, &self.env);
-        let Ok(link) = &self.link else { return (usual(), None, Err("the manager cannot be asked".to_owned())) };
+        let usual = || match self.instance.scope {
+            Scope::User => siblings::user_dirs(&dirs.config_home, &self.env),
+            Scope::System => siblings::SYSTEM_DIRS.iter().map(PathBuf::from).collect(),
+        };
+        let Ok(link) = &self.link else {
+            return (usual(), None, Err("the manager cannot be asked".to_owned()));
+        };
         let asked = async {
             let path = link.unit_path().await.map(|path| path.into_iter().map(PathBuf::from).collect());
             let properties = link.service(&self.unit).await.ok();
             let environment = link.environment().await.map_err(|error| error.to_string());
-            let pair = |line: String| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-            (path.unwrap_or_else(|_| usual()), properties, environment.map(|lines| lines.into_iter().filter_map(pair).collect()))
+            let pair =
+                |line: String| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+            (
+                path.unwrap_or_else(|_| usual()),
+                properties,
+                environment.map(|lines| lines.into_iter().filter_map(pair).collect()),
+            )
         };
         let silent = |_| (usual(), None, Err("the manager does not answer".to_owned()));
         tokio::time::timeout(super::ANSWER_DEADLINE, asked).await.unwrap_or_else(silent)
@@ -217,7 +245,8 @@ impl Systemd {
     /// Whether user services of other gateways run.
     async fn ask_siblings(&self, siblings: &mut [Sibling]) {
         let Ok(link) = &self.link else { return };
-        for sibling in siblings.iter_mut().filter(|sibling| sibling.user).take(64) {
+        let user = self.instance.scope == Scope::User;
+        for sibling in siblings.iter_mut().filter(|sibling| sibling.user == user).take(64) {
             let asked = tokio::time::timeout(Duration::from_secs(2), link.service(&sibling.unit)).await;
             sibling.running = asked.ok().and_then(Result::ok).map(|found| found.unit_state(false).is_up());
         }
@@ -225,9 +254,10 @@ impl Systemd {
 
     fn specifiers(&self, dirs: &BaseDirs) -> Specifiers {
         let text = |path: &Path| path.to_str().map(str::to_owned);
+        let runtime = self.env.text("XDG_RUNTIME_DIR").map(str::to_owned);
         let known = [
             ('h', text(&dirs.home)),
-            ('t', self.env.text("XDG_RUNTIME_DIR").map(str::to_owned)),
+            ('t', if self.instance.scope == Scope::User { runtime } else { Some("/run".to_owned()) }),
             ('u', Some(host::user::name(&self.env))),
             ('U', Some(host::user::id().to_string())),
         ];
@@ -267,8 +297,7 @@ impl Systemd {
         files: &Files,
         own: bool,
         wanted: Option<&Layer>,
-        terms: &Terms,
-        specifiers: &Specifiers,
+        (terms, specifiers): (&Terms, &Specifiers),
     ) -> Vec<Drift> {
         let (Some(unit), Some(wanted)) = (&files.unit, wanted) else { return Vec::new() };
         // What is not ours at all is no drift of ours.
@@ -276,7 +305,8 @@ impl Systemd {
             return Vec::new();
         }
         let record = observed.record.record();
-        let record = record.filter(|record| record.unit == observed.unit && record.path == observed.definition.path);
+        let record =
+            record.filter(|record| record.unit == observed.unit && record.path == observed.definition.path);
         let intact = unit::marked(&unit.file.to_string(), self.instance.brand) == Marked::Intact;
         let applied = match record {
             _ if intact => Some(unit.clone()),
@@ -285,13 +315,14 @@ impl Systemd {
         };
         let load_state = observed.manager.reached().map(|reached| reached.state.load_state.as_str());
         let unusable = matches!(load_state, Some("bad-setting" | "error"));
-        let sides = Sides { wanted, applied: applied.as_ref(), unit, drop_ins: &files.drop_ins, own, unusable };
+        let sides =
+            Sides { wanted, applied: applied.as_ref(), unit, drop_ins: &files.drop_ins, own, unusable };
         drift::drift(&sides, terms, specifiers)
     }
 }
 
 /// Reads the unit that counts and its drop-ins.
-fn read_files(unit: &str, unit_path: &[PathBuf], own: &Path, fragment: Option<&Path>, specifiers: &Specifiers) -> Files {
+fn read_files(unit: &str, unit_path: &[PathBuf], own: &Path, fragment: Option<&Path>) -> Files {
     let mut files = Files::default();
     let own_is_there = own.symlink_metadata().is_ok();
     let path = fragment.filter(|path| !own_is_there || !disk::same_place(path, own)).unwrap_or(own);
@@ -313,9 +344,6 @@ fn read_files(unit: &str, unit_path: &[PathBuf], own: &Path, fragment: Option<&P
     let same = |a: &Path, b: &Path| disk::same_place(a, b);
     let others = unit_path.iter().map(|dir| dir.join(unit)).filter(|other| other.symlink_metadata().is_ok());
     files.others = others.filter(|other| !same(other, path)).collect();
-    files.siblings = siblings::find(unit_path, true, Some(unit), specifiers);
-    let system: Vec<PathBuf> = siblings::SYSTEM_DIRS.iter().map(PathBuf::from).collect();
-    files.siblings.extend(siblings::find(&system, false, None, specifiers));
     files
 }
 
@@ -349,7 +377,11 @@ fn stale(
     }
     if state.is_loaded() {
         let differences = effective::differences(&merged.to_file(), properties);
-        why.extend(differences.iter().map(|difference| format!("{}= is in force otherwise than on disk", difference.key)));
+        why.extend(
+            differences
+                .iter()
+                .map(|difference| format!("{}= is in force otherwise than on disk", difference.key)),
+        );
     }
     why
 }
@@ -396,8 +428,12 @@ fn unusable_file(name: &Name, held: &super::layers::Held, path: &Path) -> Option
     let directory = name.key == "WorkingDirectory";
     match path.metadata() {
         Err(error) => Some(need(name, held, path, error.to_string())),
-        Ok(meta) if directory && !meta.is_dir() => Some(need(name, held, path, "it is not a directory".to_owned())),
-        Ok(_) if !directory => std::fs::File::open(path).err().map(|error| need(name, held, path, error.to_string())),
+        Ok(meta) if directory && !meta.is_dir() => {
+            Some(need(name, held, path, "it is not a directory".to_owned()))
+        }
+        Ok(_) if !directory => {
+            std::fs::File::open(path).err().map(|error| need(name, held, path, error.to_string()))
+        }
         Ok(_) => None,
     }
 }

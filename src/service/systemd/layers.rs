@@ -146,7 +146,8 @@ impl Merged {
                 self.values.insert(Name { variable, ..name.clone() }, held);
             }
         } else if directives::adds_up(kind) {
-            let held = self.values.entry(name).or_insert_with(|| Held { meaning: Vec::new(), spots: Vec::new() });
+            let held =
+                self.values.entry(name).or_insert_with(|| Held { meaning: Vec::new(), spots: Vec::new() });
             held.meaning.extend(meaning);
             if !directives::is_ordered(kind) {
                 held.meaning.sort();
@@ -164,7 +165,9 @@ impl Merged {
         for (name, held) in &self.values {
             let lines: Vec<String> = match directives::kind(&name.section, &name.key) {
                 Kind::Assignments => held.meaning.iter().map(|assignment| quoted_again(assignment)).collect(),
-                Kind::Text | Kind::Path => held.meaning.iter().map(|value| value.replace('%', "%%")).collect(),
+                Kind::Text | Kind::Path => {
+                    held.meaning.iter().map(|value| value.replace('%', "%%")).collect()
+                }
                 // Already as a unit file has it, but for specifiers.
                 Kind::Command => held.meaning.iter().map(|value| value.replace('%', "%%")).collect(),
                 Kind::Codes | Kind::Words | Kind::Edges => vec![held.meaning.join(" ")],
@@ -276,7 +279,11 @@ mod tests {
         let emptied = merged(&[unit, "[Service]\nEnvironment=\n[Unit]\nAfter=\n"]);
         assert_eq!(emptied.variables().count(), 0);
         assert!(emptied.get("Unit", "After").is_some(), "dependencies cannot be taken back");
-        let name = Name { section: "Service".to_owned(), key: "Environment".to_owned(), variable: Some("A".to_owned()) };
+        let name = Name {
+            section: "Service".to_owned(),
+            key: "Environment".to_owned(),
+            variable: Some("A".to_owned()),
+        };
         assert_eq!(emptied.place(&name), Some(&Spot { path: "/1".into(), line: 2 }));
         assert_eq!(merged(&["[Service]\nRestart=maybe\n"]).dropped[0].name.to_string(), "Restart");
     }
@@ -286,11 +293,22 @@ mod tests {
     fn drop_ins_come_from_many_places_and_one_of_a_name_counts() {
         let dirs = drop_in_dirs("a-b-c.service", &["/u".into(), "/e".into()]);
         let expected = [
-            "/u/a-b-c.service.d", "/e/a-b-c.service.d", "/u/a-b-.service.d", "/e/a-b-.service.d", "/u/a-.service.d",
-            "/e/a-.service.d", "/u/service.d", "/e/service.d",
+            "/u/a-b-c.service.d",
+            "/e/a-b-c.service.d",
+            "/u/a-b-.service.d",
+            "/e/a-b-.service.d",
+            "/u/a-.service.d",
+            "/e/a-.service.d",
+            "/u/service.d",
+            "/e/service.d",
         ];
         assert_eq!(dirs, expected.map(PathBuf::from));
-        let found = ["/u/a.service.d/20-x.conf", "/e/a.service.d/10-y.conf", "/u/service.d/20-x.conf", "/u/service.d/README"];
+        let found = [
+            "/u/a.service.d/20-x.conf",
+            "/e/a.service.d/10-y.conf",
+            "/u/service.d/20-x.conf",
+            "/u/service.d/README",
+        ];
         let order = drop_in_order(found.map(PathBuf::from));
         assert_eq!(order, ["/e/a.service.d/10-y.conf", "/u/a.service.d/20-x.conf"].map(PathBuf::from));
     }

@@ -157,13 +157,29 @@ mod tests {
     #[test]
     fn port_and_source_of_the_token_are_told_and_the_token_is_not() {
         let table = [
-            ("[Service]\nExecStart=/bin/openclaw gateway --port 18790\nEnvironment=OPENCLAW_GATEWAY_TOKEN=hunter2\n", Some(18790), Some("OPENCLAW_GATEWAY_TOKEN in the unit")),
-            ("[Service]\nExecStart=/bin/openclaw gateway --token hunter2\nEnvironment=\"OPENCLAW_GATEWAY_PORT=1\"\n", Some(1), Some("--token in the unit's command")),
-            ("[Service]\nExecStart=/bin/openclaw gateway\nEnvironmentFile=-/home/a/.openclaw/gateway.systemd.env\n", None, Some("-/home/a/.openclaw/gateway.systemd.env")),
+            (
+                "[Service]\nExecStart=/bin/openclaw gateway --port 18790\nEnvironment=OPENCLAW_GATEWAY_TOKEN=hunter2\n",
+                Some(18790),
+                Some("OPENCLAW_GATEWAY_TOKEN in the unit"),
+            ),
+            (
+                "[Service]\nExecStart=/bin/openclaw gateway --token hunter2\nEnvironment=\"OPENCLAW_GATEWAY_PORT=1\"\n",
+                Some(1),
+                Some("--token in the unit's command"),
+            ),
+            (
+                "[Service]\nExecStart=/bin/openclaw gateway\nEnvironmentFile=-/home/a/.openclaw/gateway.systemd.env\n",
+                None,
+                Some("-/home/a/.openclaw/gateway.systemd.env"),
+            ),
             ("junk", None, None),
         ];
         for (text, port, token) in table {
-            assert_eq!(says(text, "openclaw", &Specifiers::default()), (port, token.map(str::to_owned)), "{text}");
+            assert_eq!(
+                says(text, "openclaw", &Specifiers::default()),
+                (port, token.map(str::to_owned)),
+                "{text}"
+            );
         }
     }
 }

@@ -120,7 +120,8 @@ impl File {
             .map(|(.., index, _)| index)
             .collect();
         // The last entry of the section that says something: what is added goes after it.
-        let last = self.placed().filter(|(own, .., entry)| *own == Some(section) && entry.says != Says::Nothing);
+        let last =
+            self.placed().filter(|(own, .., entry)| *own == Some(section) && entry.says != Says::Nothing);
         let mut at = match (taken.first(), last.map(|(.., index, _)| index).last()) {
             (Some(first), _) => *first,
             (None, Some(last)) => last + 1,
@@ -306,7 +307,12 @@ Type=notify
         let text = "# top\n[Service]\nA=1\n# mine\nB=2\nA=3 \\\n 4\n\n[Install]\nA=9\n";
         let table = [
             ("Service", "A", vec!["A=x"], "# top\n[Service]\nA=x\n# mine\nB=2\n\n[Install]\nA=9\n"),
-            ("Service", "C", vec!["C=x"], "# top\n[Service]\nA=1\n# mine\nB=2\nA=3 \\\n 4\nC=x\n\n[Install]\nA=9\n"),
+            (
+                "Service",
+                "C",
+                vec!["C=x"],
+                "# top\n[Service]\nA=1\n# mine\nB=2\nA=3 \\\n 4\nC=x\n\n[Install]\nA=9\n",
+            ),
             ("Install", "A", vec![], "# top\n[Service]\nA=1\n# mine\nB=2\nA=3 \\\n 4\n\n[Install]\n"),
         ];
         for (section, name, lines, expected) in table {
