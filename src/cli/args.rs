@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    channels, completions, config, dashboard, devices, doctor, gateway, health, logs, man, protocol, setup, status,
+    channels, completions, config, dashboard, devices, doctor, gateway, health, logs, man, protocol, setup,
+    status,
 };
 
 /// An always-on gateway: one process, one port, supervised by systemd or launchd.

@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
+use crate::service::observed::lossy;
 use crate::service::systemd::layers::{Name, Spot};
 
 /// How bad it is.
@@ -69,10 +70,6 @@ pub struct At {
     /// The line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-}
-
-fn lossy<S: Serializer>(path: &std::path::Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&path.display())
 }
 
 impl From<&Spot> for At {

@@ -52,7 +52,8 @@ const PURE: &[&str] = &[
 
 /// Names that free functions in several files may share, because their file says the rest.
 const ORDINARY: &[&str] = &[
-    "run", "new", "main", "render", "parse", "check", "handle", "read", "find", "command", "load", "describe", "show",
+    "run", "new", "main", "render", "parse", "check", "handle", "read", "find", "command", "load",
+    "describe", "show",
 ];
 
 fn sources(dir: &str) -> Vec<(PathBuf, String)> {

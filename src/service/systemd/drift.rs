@@ -118,7 +118,7 @@ impl Look<'_> {
         if same(wanted, unit) || (!self.sides.own && same(wanted, effective)) {
             return None;
         }
-        let lost = self.unit.dropped.iter().find(|dropped| covers(&dropped.name, name));
+        let lost = self.unit.dropped.iter().find(|dropped| is_about(&dropped.name, name));
         let applied = self.applied.and_then(|applied| applied.values.get(name));
         let verdict = match () {
             () if !self.sides.own => Verdict::Elsewhere,
@@ -171,7 +171,7 @@ impl Look<'_> {
     /// A value of a drop-in that the manager drops; those of the unit are told as differences.
     fn dropped(&self, dropped: &Dropped, ours: &BTreeSet<&Name>) -> Option<Drift> {
         let in_unit = dropped.spot.path == self.sides.unit.path;
-        let told = in_unit && ours.iter().any(|name| covers(&dropped.name, name));
+        let told = in_unit && ours.iter().any(|name| is_about(&dropped.name, name));
         (!told).then(|| Drift {
             verdict: Verdict::Dropped,
             name: dropped.name.clone(),
@@ -223,7 +223,7 @@ fn same(a: Option<&Held>, b: Option<&Held>) -> bool {
 }
 
 /// Whether a line about `whole` is about `name` too: a line of `Environment=` is about every variable.
-fn covers(whole: &Name, name: &Name) -> bool {
+fn is_about(whole: &Name, name: &Name) -> bool {
     whole.section == name.section
         && whole.key == name.key
         && whole.variable.as_ref().is_none_or(|own| Some(own) == name.variable.as_ref())
