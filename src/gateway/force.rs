@@ -83,6 +83,14 @@ pub enum ForceError {
         /// The system's answer.
         source: io::Error,
     },
+    /// The service manager keeps the socket, for nobody who could be stopped.
+    #[error("port {port} is kept by the service manager (process {pid})")]
+    Kept {
+        /// The port.
+        port: u16,
+        /// The manager.
+        pid: u32,
+    },
     /// It listens still.
     #[error("process {pid} still listens on port {port}")]
     StillThere {
@@ -93,8 +101,14 @@ pub enum ForceError {
     },
 }
 
-/// Frees a port. `tell` is told what is found and done.
-pub async fn free_port(port: u16, env: &Env, mut tell: impl FnMut(Did)) -> Result<(), ForceError> {
+/// Frees a port. `tell` is told what is found and done. `unit` is the unit of this gateway: the one that may have
+/// left its socket with its manager.
+pub async fn free_port(
+    port: u16,
+    unit: &str,
+    env: &Env,
+    mut tell: impl FnMut(Did),
+) -> Result<(), ForceError> {
     let own = std::process::id();
     let owners = look(port).await?;
     let others: Vec<Owner> = owners.into_iter().filter(|owner| owner.pid != own).collect();
@@ -105,6 +119,11 @@ pub async fn free_port(port: u16, env: &Env, mut tell: impl FnMut(Did)) -> Resul
     let ours = port::unit_of_process(own);
     for owner in others {
         tell(Did::Found(owner.clone()));
+        if owner.keeper {
+            // Never a signal: with a manager everything it manages would end.
+            tell(stop_keeping(port, owner.pid, unit, env).await?);
+            continue;
+        }
         match owner.unit.clone().filter(|unit| Some(unit) != ours.as_ref()) {
             Some(unit) => tell(stop_unit(port, &unit, env).await?),
             None => tell(end_process(port, owner.pid).await?),
@@ -134,6 +153,20 @@ async fn stop_unit(port: u16, unit: &Unit, env: &Env) -> Result<Did, ForceError>
             None => Ok(Did::StoppedUnit(name)),
         },
     }
+}
+
+/// Stops this gateway's unit, which lets go of the socket that is kept for it.
+async fn stop_keeping(port: u16, pid: u32, unit: &str, env: &Env) -> Result<Did, ForceError> {
+    let did = stop_unit(port, &Unit { name: unit.to_owned(), user: pid != 1 }, env).await?;
+    // The manager closes the socket a moment after the job is done.
+    let deadline = Instant::now() + AFTER_KILL;
+    while Instant::now() < deadline {
+        if !look(port).await?.iter().any(|owner| owner.pid == pid) {
+            return Ok(did);
+        }
+        sleep(LOOK).await;
+    }
+    Err(ForceError::Kept { port, pid })
 }
 
 async fn end_process(port: u16, pid: u32) -> Result<Did, ForceError> {

@@ -43,6 +43,11 @@ impl Handshakes {
         Some(Handshake { places: Arc::clone(self), address })
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.lock().all
+    }
+
     fn lock(&self) -> MutexGuard<'_, Counts> {
         // Both counts change together, in code that cannot panic in between.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -22,6 +22,7 @@ mod socket;
 mod start;
 mod state;
 mod stop;
+mod store;
 mod throttle;
 mod wishes;
 mod ws_log;

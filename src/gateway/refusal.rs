@@ -183,7 +183,8 @@ pub fn owner_line(owner: &Owner) -> String {
         .map(|unit| format!(", unit {} ({})", unit.name, if unit.user { "user" } else { "system" }));
     let addresses: Vec<String> = owner.addresses.iter().map(ToString::to_string).collect();
     let command = redact::redact_line(&owner.command);
-    format!("pid {}: {command} ({}){}", owner.pid, addresses.join(", "), unit.unwrap_or_default())
+    let keeps = if owner.keeper { ", which keeps it for a service" } else { "" };
+    format!("pid {}: {command} ({}){}{keeps}", owner.pid, addresses.join(", "), unit.unwrap_or_default())
 }
 
 fn port_hints(command: &str, owners: &[Owner]) -> Vec<String> {
@@ -191,6 +192,10 @@ fn port_hints(command: &str, owners: &[Owner]) -> Vec<String> {
     for unit in owners.iter().filter_map(|owner| owner.unit.as_ref()) {
         let user = if unit.user { "--user " } else { "" };
         hints.push(format!("Stop it: systemctl {user}stop {}", unit.name));
+    }
+    if owners.iter().any(|owner| owner.keeper) {
+        hints.push(format!("If it is kept for this gateway's service: {command} gateway stop"));
+        hints.push("If it is a socket unit's: systemctl --user list-sockets".to_owned());
     }
     if owners.is_empty() {
         hints.push("The listener belongs to another user; root can see it: ss -ltnp".to_owned());

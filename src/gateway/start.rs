@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::accept::Accepting;
 use super::credentials::Credentials;
 use super::health::{self, HealthCache};
 use super::heartbeat::Heartbeats;
@@ -25,13 +25,14 @@ use super::reload::Reloader;
 use super::settings::Settings;
 use super::state::State;
 use super::wishes::Wishes;
-use super::{accept, listen, methods, stop};
+use super::{accept, listen, methods, stop, store};
 use crate::auth::admission::Limiters;
 use crate::auth::store::DeviceStore;
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::config::section::{Bind, Level};
 use crate::exit::ExitCode;
+use crate::host::handed::{self, Gift, Handed};
 use crate::host::lock::{self, Attempt, Lock};
 use crate::host::log::{Log, Settings as LogSettings};
 use crate::host::notify::Notify;
@@ -52,37 +53,47 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs a prepared gateway to its end.
 pub fn run(prepared: Prepared) -> Result<ExitCode, Refusal> {
+    let gift = handed::take(&prepared.env);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Refusal::Runtime)?;
-    let done = runtime.block_on(live_and_stop(prepared));
+    let done = runtime.block_on(live_and_stop(prepared, gift));
     // Whatever still blocks a thread now was given its time.
     runtime.shutdown_timeout(Duration::from_millis(100));
     done
 }
 
-async fn live_and_stop(prepared: Prepared) -> Result<ExitCode, Refusal> {
+async fn live_and_stop(prepared: Prepared, gift: Gift) -> Result<ExitCode, Refusal> {
     let supervised = ["NOTIFY_SOCKET", "INVOCATION_ID"].iter().any(|name| prepared.env.os(name).is_some());
     let deadline = Instant::now() + if supervised { PATIENCE } else { Duration::ZERO };
     let mut signals = Signals::listen().map_err(Refusal::Runtime)?;
     let mut lock = take_lock(&prepared, deadline).await?;
-    let listeners = claim_port(&prepared, deadline).await?;
     let notify = Notify::new(&prepared.env);
+    let sorted = listen::sort(gift.listeners, &prepared.addresses, prepared.port);
+    let told = store::drop_unwanted(sorted.unwanted, notify);
+    let listeners = claim_port(&prepared, deadline, &sorted.kept).await?;
     machine::raise_file_limit();
 
     let log = start_log(&prepared)?;
+    for problem in &gift.problems {
+        tracing::warn!(target: "service", "{problem}");
+    }
+    for news in &told {
+        tracing::info!(target: "service", "{news}");
+    }
+    let to_store = store::to_store(&listeners, sorted.kept, notify);
     let (tasks, ended) = Tasks::new();
     let state = Arc::new(state(&prepared, &listeners, tasks.clone())?);
     describe(&mut lock, &prepared, &state);
-    let accepting = CancellationToken::new();
+    let accepting = Accepting::default();
     let beats = accept_all(listeners, &state, &accepting);
     announce(&prepared, &state);
 
     let reloader =
         Reloader::new(prepared.source, prepared.credentials, prepared.loaded, log, prepared.verbose);
-    tasks.spawn(become_ready(Arc::clone(&state), notify));
+    tasks.spawn(become_ready(Arc::clone(&state), notify, to_store));
     let live = Live { state: Arc::clone(&state), notify, ended, beats, reloader };
     let (ending, log) = live.run(&mut signals).await;
-    stop::stop(&state, &ending, &accepting, notify, &mut signals).await;
+    stop::stop(&state, (&ending, &prepared.env), &accepting, notify, &mut signals).await;
     lock.clear();
     drop(log);
     Ok(match ending {
@@ -117,21 +128,25 @@ async fn take_lock(prepared: &Prepared, deadline: Instant) -> Result<Lock, Refus
     }
 }
 
-async fn claim_port(prepared: &Prepared, deadline: Instant) -> Result<Vec<TcpListener>, Refusal> {
+async fn claim_port(
+    prepared: &Prepared,
+    deadline: Instant,
+    kept: &[Handed],
+) -> Result<Vec<TcpListener>, Refusal> {
     let (addresses, port) = (&prepared.addresses, prepared.port);
     let url = match addresses.first() {
         Some(address) => listen::url(SocketAddr::from((*address, port))),
         None => format!("ws://127.0.0.1:{port}"),
     };
     loop {
-        let bound = match listen::bind_all(addresses, port) {
+        let bound = match listen::bind_all(addresses, port, kept) {
             // A machine whose loopback cannot be bound is reached through its network.
             Err(error)
                 if prepared.bind == Bind::Auto
                     && prepared.credentials.protects()
                     && error.kind() != std::io::ErrorKind::AddrInUse =>
             {
-                listen::bind_all(&[std::net::Ipv4Addr::UNSPECIFIED.into()], port)
+                listen::bind_all(&[std::net::Ipv4Addr::UNSPECIFIED.into()], port, kept)
             }
             other => other,
         };
@@ -250,13 +265,11 @@ fn describe(lock: &mut Lock, prepared: &Prepared, state: &State) {
 fn accept_all(
     listeners: Vec<TcpListener>,
     state: &Arc<State>,
-    accepting: &CancellationToken,
+    accepting: &Accepting,
 ) -> Vec<mpsc::Sender<accept::Beat>> {
     let start = |listener| {
         let (beat, beats) = mpsc::channel(1);
-        state
-            .tasks
-            .spawn_core("listener", accept::run(listener, Arc::clone(state), accepting.clone(), beats));
+        state.tasks.spawn_core("listener", accepting.run(listener, Arc::clone(state), beats));
         beat
     };
     listeners.into_iter().map(start).collect()
@@ -283,7 +296,7 @@ fn announce(prepared: &Prepared, state: &State) {
 }
 
 /// Asks the gateway from outside whether it lives; only then is it ready.
-async fn become_ready(state: Arc<State>, notify: Notify) {
+async fn become_ready(state: Arc<State>, notify: Notify, to_store: Vec<store::Listener>) {
     let addresses: Vec<SocketAddr> =
         state.listening.iter().map(|address| listen::reachable(*address)).collect();
     for address in addresses {
@@ -300,6 +313,8 @@ async fn become_ready(state: Arc<State>, notify: Notify) {
         }
     }
     state.ready.store(true, Ordering::Relaxed);
+    // First the sockets: whoever sees that the service is ready may kill it at once.
+    store::put(to_store, notify);
     notify.ready(&status_line(&state));
     tracing::info!(target: "gateway", "ready");
 }

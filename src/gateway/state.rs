@@ -66,7 +66,8 @@ pub struct State {
     pub features_v4: Features,
     /// Every task.
     pub tasks: Tasks,
-    /// Requests being carried out; a stop waits for them.
+    /// Work under way: requests being carried out, and whatever else holds a token of it. A stop waits for it up to the
+    /// deadline, and reports how much is left.
     pub requests: TaskTracker,
     /// What the loop is asked to do.
     pub wishes: Wishes,

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod dirs;
 pub mod env;
 pub mod fs;
+pub mod handed;
 pub mod lock;
 pub mod log;
 pub mod machine;

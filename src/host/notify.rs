@@ -1,8 +1,12 @@
 //! What this process tells the service manager that started it (sd_notify(3)). Without one, nothing happens.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, sendmsg_addr};
 use sd_notify::NotifyState;
 
 use crate::instance::Env;
@@ -14,55 +18,59 @@ pub struct Notify {
     watchdog: Option<Duration>,
 }
 
-/// Where the service manager listens.
+/// Where the service manager listens: a file, or a name of Linux's abstract namespace, which `NOTIFY_SOCKET` writes
+/// with a leading `@`.
 #[derive(Clone, Copy, Debug)]
-enum NotifySocket {
-    /// A file, as `NOTIFY_SOCKET` names it.
-    File,
-    /// A name of Linux's abstract namespace, which `NOTIFY_SOCKET` writes with a leading `@`.
-    Abstract(AbstractName),
-}
-
-/// The longest name there is (unix(7)).
-const ABSTRACT_MAX: usize = 107;
-
-#[derive(Clone, Copy, Debug)]
-struct AbstractName {
-    bytes: [u8; ABSTRACT_MAX],
+struct NotifySocket {
+    is_abstract: bool,
+    bytes: [u8; NAME_MAX],
     len: usize,
 }
 
+/// The longest name there is (unix(7)).
+const NAME_MAX: usize = 107;
+
 impl NotifySocket {
     fn find(env: &Env) -> Option<Self> {
-        let name = env.os("NOTIFY_SOCKET")?.as_encoded_bytes();
-        let Some(name) = name.strip_prefix(b"@") else { return Some(Self::File) };
-        let mut bytes = [0; ABSTRACT_MAX];
+        let text = env.os("NOTIFY_SOCKET")?.as_encoded_bytes();
+        let name = text.strip_prefix(b"@");
+        let (is_abstract, name) = (name.is_some(), name.unwrap_or(text));
+        let mut bytes = [0; NAME_MAX];
         bytes.get_mut(..name.len())?.copy_from_slice(name);
-        Some(Self::Abstract(AbstractName { bytes, len: name.len() }))
+        Some(Self { is_abstract, bytes, len: name.len() })
     }
 
-    fn send(&self, state: &[NotifyState<'_>]) -> io::Result<()> {
-        match self {
-            Self::File => sd_notify::notify(state),
-            Self::Abstract(name) => {
-                let message = state.iter().map(|state| format!("{state}\n")).collect::<String>();
-                send_to_abstract(&name.bytes[..name.len], message.as_bytes())
-            }
+    fn address(&self) -> io::Result<SocketAddrUnix> {
+        let name = &self.bytes[..self.len];
+        let address = if self.is_abstract { abstract_address(name)? } else { SocketAddrUnix::new(name)? };
+        Ok(address)
+    }
+
+    /// Sends one message, and with it a file that the manager gets a copy of.
+    fn send(&self, state: &[NotifyState<'_>], file: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        let message = state.iter().map(|state| format!("{state}\n")).collect::<String>();
+        let files: Vec<BorrowedFd<'_>> = file.into_iter().collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !files.is_empty() {
+            // The space was made for one.
+            control.push(SendAncillaryMessage::ScmRights(&files));
         }
+        let socket = UnixDatagram::unbound()?;
+        let parts = [IoSlice::new(message.as_bytes())];
+        sendmsg_addr(&socket, &self.address()?, &parts, &mut control, SendFlags::empty())?;
+        Ok(())
     }
 }
 
 #[cfg(target_os = "linux")]
-fn send_to_abstract(name: &[u8], message: &[u8]) -> io::Result<()> {
-    use std::os::linux::net::SocketAddrExt;
-    use std::os::unix::net::{SocketAddr, UnixDatagram};
-    let address = SocketAddr::from_abstract_name(name)?;
-    UnixDatagram::unbound()?.send_to_addr(message, &address).map(drop)
+fn abstract_address(name: &[u8]) -> rustix::io::Result<SocketAddrUnix> {
+    SocketAddrUnix::new_abstract_name(name)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn send_to_abstract(_: &[u8], _: &[u8]) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+fn abstract_address(_: &[u8]) -> rustix::io::Result<SocketAddrUnix> {
+    Err(rustix::io::Errno::NOTSUP)
 }
 
 impl Notify {
@@ -111,9 +119,32 @@ impl Notify {
         self.send(&[NotifyState::ExtendTimeoutUsec(u32::try_from(by.as_micros()).unwrap_or(u32::MAX))]);
     }
 
+    /// Whether anybody listens.
+    pub fn is_heard(self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Has the manager keep a copy of a file under a name while the service restarts, crashes or is replaced; it is
+    /// handed to the next process. A manager that allows the service no store ignores this, and one that has the file
+    /// already keeps it once.
+    pub fn store(self, name: &str, file: BorrowedFd<'_>) {
+        let name = format!("FDNAME={name}");
+        self.send_with(&[NotifyState::Custom("FDSTORE=1"), NotifyState::Custom(&name)], Some(file));
+    }
+
+    /// Has the manager close what it keeps under a name.
+    pub fn unstore(self, name: &str) {
+        let name = format!("FDNAME={name}");
+        self.send(&[NotifyState::Custom("FDSTOREREMOVE=1"), NotifyState::Custom(&name)]);
+    }
+
     fn send(self, state: &[NotifyState<'_>]) {
+        self.send_with(state, None);
+    }
+
+    fn send_with(self, state: &[NotifyState<'_>], file: Option<BorrowedFd<'_>>) {
         if let Some(socket) = self.socket
-            && let Err(error) = socket.send(state)
+            && let Err(error) = socket.send(state, file)
         {
             tracing::warn!(target: "service", "cannot tell the service manager: {error}");
         }

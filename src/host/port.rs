@@ -18,6 +18,9 @@ pub struct Owner {
     pub addresses: Vec<SocketAddr>,
     /// The systemd unit it runs in.
     pub unit: Option<Unit>,
+    /// Whether it is a service manager, which only keeps the socket for a service: of a socket unit, or in the store
+    /// of a service that is just not running.
+    pub keeper: bool,
 }
 
 /// A systemd unit, and whose manager it is under.
@@ -29,7 +32,8 @@ pub struct Unit {
     pub user: bool,
 }
 
-/// Everybody who listens on a TCP port. Processes of other users may be missing for those who are not root. Reads
+/// Everybody who listens on a TCP port. Processes of other users may be missing for those who are not root. A service
+/// manager that keeps the socket of a process that is there is not told: that process is the one who listens. Reads
 /// the process table: not for the runtime's threads.
 pub fn owners(port: u16) -> io::Result<Vec<Owner>> {
     let all = listeners::get_all().map_err(|error| io::Error::other(error.to_string()))?;
@@ -40,17 +44,70 @@ pub fn owners(port: u16) -> io::Result<Vec<Owner>> {
         if !listens || found.socket.port() != port {
             continue;
         }
-        let pid = found.process.pid;
-        let owner = owners.entry(pid).or_insert_with(|| Owner {
-            pid,
-            command: command_line(pid).unwrap_or(found.process.name),
-            addresses: Vec::new(),
-            unit: unit_of_process(pid),
-        });
-        owner.addresses.push(found.socket);
-        owner.addresses.sort();
+        let (pid, name) = (found.process.pid, found.process.name);
+        let served = if is_manager(pid, &name) { holders(port) } else { Vec::new() };
+        if served.is_empty() {
+            let keeper = is_manager(pid, &name);
+            add(&mut owners, pid, &name, keeper, found.socket);
+        }
+        for (pid, name) in served {
+            add(&mut owners, pid, &name, false, found.socket);
+        }
     }
     Ok(owners.into_values().collect())
+}
+
+fn add(owners: &mut BTreeMap<u32, Owner>, pid: u32, name: &str, keeper: bool, address: SocketAddr) {
+    let owner = owners.entry(pid).or_insert_with(|| Owner {
+        pid,
+        command: command_line(pid).unwrap_or_else(|| name.to_owned()),
+        addresses: Vec::new(),
+        unit: unit_of_process(pid),
+        keeper,
+    });
+    owner.addresses.push(address);
+    owner.addresses.sort();
+}
+
+/// Whether a process is systemd itself, of the machine or of a user. Whoever is process 1 of a container is not.
+fn is_manager(pid: u32, name: &str) -> bool {
+    let in_init_scope = || {
+        let cgroup = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        cgroup.lines().any(|line| line.ends_with("/init.scope"))
+    };
+    name == "systemd" && (pid == 1 || in_init_scope())
+}
+
+/// The processes other than managers that hold a socket listening on a port. Several may hold the same one, of which
+/// [`listeners`] tells one.
+fn holders(port: u16) -> Vec<(u32, String)> {
+    let tables =
+        ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    let sockets: Vec<String> = tables.iter().flat_map(|table| listening_inodes(table, port)).collect();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let holds = |pid: &u32| {
+        let Ok(files) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+        let mut links = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
+        links.any(|link| sockets.iter().any(|socket| link.as_os_str() == socket.as_str()))
+    };
+    let name = |pid: u32| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        (pid, name.trim_end().to_owned())
+    };
+    pids.filter(holds).map(name).filter(|(pid, name)| !is_manager(*pid, name)).collect()
+}
+
+/// Sockets that listen on a port, as links in `/proc/PID/fd` name them, from a table of proc(5): local address, remote
+/// address, state (0A listens), ..., inode.
+fn listening_inodes(table: &str, port: u16) -> Vec<String> {
+    let inode = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let local = u16::from_str_radix(fields.get(1)?.rsplit(':').next()?, 16).ok()?;
+        let listens = *fields.get(3)? == "0A" && local == port;
+        listens.then(|| fields.get(9).map(|inode| format!("socket:[{inode}]"))).flatten()
+    };
+    table.lines().skip(1).filter_map(inode).collect()
 }
 
 /// Sends a signal to a process, if it still is the one that listens on the port: the process id is pinned first, so
@@ -119,6 +176,24 @@ mod tests {
             let unit = unit.as_ref().map(|unit| (unit.name.as_str(), unit.user));
             assert_eq!(unit, expected, "{cgroup}");
         }
+    }
+
+    #[test]
+    fn sockets_that_listen_are_read_from_the_table() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+            0: 0100007F:4965 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0 100 0 0 10 0\n\
+            1: 0100007F:4965 0100007F:9C40 01 00000000:00000000 00:00000000 00000000  1000        0 4712 1 0 20 4 30 10 -1\n\
+            2: 0100007F:4966 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4713 1 0 100 0 0 10 0\n\
+            3: junk\n";
+        assert_eq!(listening_inodes(table, 0x4965), ["socket:[4711]"]);
+        assert_eq!(listening_inodes("", 1), [""; 0]);
+    }
+
+    #[test]
+    fn whoever_else_holds_a_socket_is_found() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let found = holders(listener.local_addr().unwrap().port());
+        assert_eq!(found.iter().map(|(pid, _)| *pid).collect::<Vec<_>>(), [std::process::id()]);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct ServiceSpec {
     pub abort_timeout: Duration,
     /// It must say that it is alive at least this often.
     pub watchdog: Duration,
+    /// How many open files the manager keeps for it from one process to the next: its listening sockets.
+    pub kept_files: u32,
     /// What happens when it ends by itself.
     pub restart: Restart,
     /// What makes the definition recognisable as ours.
@@ -112,6 +114,9 @@ pub struct NotText {
 /// What the manager allows beyond the drain before it kills (lifecycle notes E7).
 pub const STOP_MARGIN: Duration = Duration::from_secs(15);
 
+/// Two listeners at a time, and those of another port while that changes.
+const KEPT_FILES: u32 = 8;
+
 impl ServiceSpec {
     /// The gateway of an instance as a service of this user.
     pub fn for_gateway(instance: &Instance, choices: &Choices<'_>) -> Result<Self, NotText> {
@@ -132,6 +137,7 @@ impl ServiceSpec {
             stop_timeout: choices.drain + STOP_MARGIN,
             abort_timeout: Duration::from_secs(10),
             watchdog: Duration::from_secs(60),
+            kept_files: KEPT_FILES,
             restart: Restart::default(),
             mark: Mark {
                 brand: *brand,

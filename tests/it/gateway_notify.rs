@@ -57,10 +57,14 @@ fn status(message: &[String]) -> &str {
 fn it_is_ready_once_it_answers_and_says_how_many_are_there() {
     let (manager, setup) = Manager::with(json!({}));
     let process = setup.spawn(Some(0));
+    // Before it is ready it hands its listeners over to be kept, and says nothing else.
+    let stored = [manager.next(), manager.next()].concat();
     let first = manager.next();
     assert_eq!(first[0], "READY=1", "{first:?}");
-    let port =
+    let port: u16 =
         status(&first).split("127.0.0.1:").nth(1).unwrap().split([',', ';']).next().unwrap().parse().unwrap();
+    let name = |address: &str| format!("FDNAME=gateway-{address}-{port}");
+    assert_eq!(stored, ["FDSTORE=1", &name("127.0.0.1"), "FDSTORE=1", &name("__1")]);
     assert_eq!(ask(port, "GET", "/readyz", &[]).status, 200);
     assert!(status(&first).ends_with("; 0 clients"), "{first:?}");
     drop(process);
@@ -148,9 +152,11 @@ fn an_abstract_socket_and_one_that_is_gone_are_fine() {
     let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
     let _gateway = Setup::with(json!({})).env("NOTIFY_SOCKET", format!("@{name}")).start();
-    let mut bytes = [0; 256];
-    let count = socket.recv(&mut bytes).unwrap();
-    assert!(bytes[..count].starts_with(b"READY=1\n"));
+    for begins in ["FDSTORE=1\n", "FDSTORE=1\n", "READY=1\n"] {
+        let mut bytes = [0; 256];
+        let count = socket.recv(&mut bytes).unwrap();
+        assert!(bytes[..count].starts_with(begins.as_bytes()));
+    }
 
     let gateway = Setup::with(json!({})).env("NOTIFY_SOCKET", "/nonexistent/notify").start();
     gateway.process().line("cannot tell the service manager");

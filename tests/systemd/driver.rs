@@ -25,6 +25,8 @@ use idlehands::service::spec::{Choices, ServiceSpec};
 use idlehands::service::systemd::Systemd;
 use serde_json::{Value, json};
 
+use crate::support::storm::{FAREWELL, STORM};
+
 /// Words for the driver.
 pub const DRIVE: &str = "TESTBED_DRIVE";
 /// Words of the service's own command line.
@@ -38,6 +40,12 @@ fn the_driver_knows_its_words() {
     let env = host::env::snapshot();
     if let Some(words) = env.text(SERVE) {
         return serve(words, &env);
+    }
+    if let Some(words) = env.text(STORM) {
+        return crate::support::storm::inside(words);
+    }
+    if let Some(words) = env.text(FAREWELL) {
+        return crate::support::storm::wait_for_farewell(words);
     }
     if env.text(DRIVE) == Some("quoting") {
         return crate::quoting::inside(&env.os("HOME").map(PathBuf::from).unwrap());

@@ -14,6 +14,7 @@ mod support;
 
 mod boots;
 mod driver;
+mod handover;
 mod install;
 mod linger;
 mod operator;

@@ -214,7 +214,7 @@ fn take_port(port: u16, context: &Context, ui: &mut Ui) -> Result<(), CliError> 
                 }
             });
         };
-        Ok(gateway::free_port(port, &context.env, tell).await)
+        Ok(gateway::free_port(port, &context.instance.unit_name(), &context.env, tell).await)
     })?;
     freed.map_err(|error| {
         let (code, hint) = match &error {
@@ -222,6 +222,9 @@ fn take_port(port: u16, context: &Context, ui: &mut Ui) -> Result<(), CliError> 
                 (ExitCode::NotPermitted, format!("Run: sudo systemctl stop {unit}"))
             }
             ForceError::Signal { pid, .. } => (ExitCode::NotPermitted, format!("Run: sudo kill {pid}")),
+            ForceError::Kept { .. } => {
+                (ExitCode::Conflict, "See whose it is: systemctl --user list-sockets".to_owned())
+            }
             _ => (
                 ExitCode::Conflict,
                 format!("Choose another port: {} gateway --port PORT", context.instance.command()),

@@ -136,6 +136,24 @@ impl Bus {
         read.await.map(properties).map_err(|error: zbus::Error| failed(error))
     }
 
+    /// What a job does: "start", "stop", "restart". None when there is no such job.
+    pub async fn job_type(&self, job: &str) -> Option<String> {
+        let job = zbus::ObjectPath::try_from(job).ok()?;
+        let proxy = PropertiesProxy::builder(&self.connection)
+            .destination("org.freedesktop.systemd1")
+            .path(job)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await
+            .ok()?;
+        let interface = InterfaceName::try_from("org.freedesktop.systemd1.Job").ok()?;
+        let kind = proxy.get(interface, "JobType").await.ok()?;
+        match plain(&kind)? {
+            Value::Text(kind) => Some(kind),
+            _ => None,
+        }
+    }
+
     /// Reads all definitions again; comes back when that is done.
     pub async fn reload(&self) -> Result<(), ServiceError> {
         self.manager.reload().await.map_err(failed("reload its definitions"))

@@ -47,7 +47,7 @@ enum Meaning {
 }
 
 /// Section, directive, property, meaning. Directives that have no property are not compared.
-const ROWS: [(&str, &str, &str, Meaning); 26] = [
+const ROWS: [(&str, &str, &str, Meaning); 27] = [
     ("Unit", "Description", "Description", Meaning::Text),
     ("Unit", "StartLimitIntervalSec", "StartLimitIntervalUSec", Meaning::Span),
     ("Unit", "StartLimitBurst", "StartLimitBurst", Meaning::Number),
@@ -69,6 +69,7 @@ const ROWS: [(&str, &str, &str, Meaning); 26] = [
     ("Service", "TimeoutStopSec", "TimeoutStopUSec", Meaning::Span),
     ("Service", "TimeoutAbortSec", "TimeoutAbortUSec", Meaning::Span),
     ("Service", "WatchdogSec", "WatchdogUSec", Meaning::RunningSpan),
+    ("Service", "FileDescriptorStoreMax", "FileDescriptorStoreMax", Meaning::Number),
     ("Service", "KillMode", "KillMode", Meaning::Text),
     ("Service", "OOMPolicy", "OOMPolicy", Meaning::Text),
     ("Service", "NoNewPrivileges", "NoNewPrivileges", Meaning::Flag),

@@ -169,6 +169,14 @@ impl Link {
         }
     }
 
+    /// What the manager is about to do with a unit, by the name of the job: "stop", "restart". None when it is at rest,
+    /// or where only `systemctl` could tell.
+    pub async fn pending(&self, name: &str) -> Option<String> {
+        let Self::Bus(bus) = self else { return None };
+        let state = bus.unit(name, &UNIT).await.ok()?.unit_state(false);
+        bus.job_type(&state.job?).await
+    }
+
     /// Whether a target wants a unit: only then does it start by itself (lifecycle notes E9.4).
     pub async fn wanted_by(&self, target: &str, name: &str) -> Result<bool, ServiceError> {
         let target = match self {

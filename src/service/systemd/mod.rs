@@ -10,6 +10,7 @@ mod disk;
 pub mod drift;
 mod effective;
 pub mod exits;
+pub mod fate;
 pub mod inspect;
 pub mod layers;
 mod linger;

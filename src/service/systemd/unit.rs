@@ -119,6 +119,8 @@ fn supervision(text: &mut Text, spec: &ServiceSpec, version: Version) {
     text.set("TimeoutStopSec", &timespan::write(spec.stop_timeout));
     text.set("TimeoutAbortSec", &timespan::write(spec.abort_timeout));
     text.set("WatchdogSec", &timespan::write(spec.watchdog));
+    // Connections wait in the sockets that are kept here while one process takes the place of another.
+    text.set("FileDescriptorStoreMax", &spec.kept_files.to_string());
     // The main process gets SIGTERM and drains; what it started is killed only when time is up.
     text.set("KillMode", "mixed");
     // A tool that was killed for lack of memory must not take the gateway with it.

@@ -2,6 +2,7 @@
 
 pub mod program;
 pub mod service;
+pub mod storm;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
