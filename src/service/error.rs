@@ -50,7 +50,7 @@ pub enum ServiceError {
     /// A job ended otherwise than asked for.
     #[error("systemd could not {verb} {unit}: {why}")]
     Job {
-        /// `start`, `stop` or `restart`.
+        /// `start`, `stop`, `restart` or `reload`.
         verb: &'static str,
         /// The unit.
         unit: String,

@@ -42,6 +42,12 @@ enum Command {
     Stop(service::How),
     /// Restart the service
     Restart(service::How),
+    /// Have the running service look at its configuration again
+    Reload(service::How),
+    /// Start the service at every login
+    Enable(service::How),
+    /// Do not start the service at login; whether it runs now stays as it is
+    Disable(service::How),
     /// Show the service and the gateway, and whether it answers
     Status(status::Args),
     /// Call any method of the gateway
@@ -64,6 +70,9 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         Some(Command::Start(how)) => carry_out(&verbs::START, None, &how, context, ui),
         Some(Command::Stop(how)) => carry_out(&verbs::STOP, None, &how, context, ui),
         Some(Command::Restart(how)) => carry_out(&verbs::RESTART, None, &how, context, ui),
+        Some(Command::Reload(how)) => carry_out(&verbs::RELOAD, None, &how, context, ui),
+        Some(Command::Enable(how)) => carry_out(&verbs::ENABLE, None, &how, context, ui),
+        Some(Command::Disable(how)) => carry_out(&verbs::DISABLE, None, &how, context, ui),
         Some(Command::Status(args)) => status::run(args, context, ui),
         Some(Command::Call(call)) => call::run(call, context, ui),
         Some(Command::Health(health)) => health::run_gateway(health, context, ui),

@@ -86,14 +86,16 @@ pub(super) fn carry_out(
 ) -> Result<ExitCode, CliError> {
     let config = match verb.intent {
         // The gateway would refuse it, and the one that runs would be gone.
-        Intent::Start | Intent::Restart if !how.dry_run => {
+        Intent::Start | Intent::Restart | Intent::Reload if !how.dry_run => {
             let loaded = context.source().load().config;
             loaded.map_err(|problems| config_invalid(context, &problems))?
         }
         _ => context.config_or_default(ui),
     };
     context.block_on(async {
-        let changes = matches!(verb.intent, Intent::Install(_) | Intent::Uninstall) && !how.dry_run;
+        let changes =
+            matches!(verb.intent, Intent::Install(_) | Intent::Uninstall | Intent::Enable | Intent::Disable)
+                && !how.dry_run;
         let failed = |error: ServiceError| service_error(error, context);
         let _claim =
             if changes { Some(claim(&context.instance, CLAIM).await.map_err(failed)?) } else { None };

@@ -38,3 +38,30 @@ pub(super) const RESTART: Verb = Verb {
     result: "restarted",
     already: "the gateway service needs no restart",
 };
+
+/// `gateway reload`: has the gateway look at its configuration again, without a new process where that will do.
+pub(super) const RELOAD: Verb = Verb {
+    intent: Intent::Reload,
+    name: "reload",
+    done: "Reloaded systemd service",
+    result: "reloaded",
+    already: "the gateway service needs no reload",
+};
+
+/// `gateway enable`: starts the service at every login from now on.
+pub(super) const ENABLE: Verb = Verb {
+    intent: Intent::Enable,
+    name: "enable",
+    done: "Enabled systemd service",
+    result: "enabled",
+    already: "the gateway service starts at login already",
+};
+
+/// `gateway disable`: does not start the service at login any longer; whether it runs now stays as it is.
+pub(super) const DISABLE: Verb = Verb {
+    intent: Intent::Disable,
+    name: "disable",
+    done: "Disabled systemd service",
+    result: "disabled",
+    already: "the gateway service does not start at login",
+};

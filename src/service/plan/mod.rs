@@ -33,6 +33,12 @@ pub enum Intent {
     Stop,
     /// A new process runs.
     Restart,
+    /// The process that runs looks at its configuration again.
+    Reload,
+    /// It starts at every login.
+    Enable,
+    /// It does not start at login. Whether it runs now stays as it is.
+    Disable,
 }
 
 /// How much an install does.
@@ -108,6 +114,9 @@ pub fn plan(intent: Intent, desired: Option<&Desired>, observed: &Observed) -> R
         (Intent::Start, _) => verbs::plan_start(look)?,
         (Intent::Stop, _) => verbs::plan_stop(look)?,
         (Intent::Restart, _) => verbs::plan_restart(look)?,
+        (Intent::Reload, _) => verbs::plan_reload(look)?,
+        (Intent::Enable, _) => verbs::plan_enable(look)?,
+        (Intent::Disable, _) => verbs::plan_disable(look)?,
     };
     Ok(Plan { schema: SCHEMA, intent, unit: observed.unit.clone(), steps, notes })
 }
@@ -643,6 +652,67 @@ mod tests {
         ];
         for (case, from, failing, expected) in table {
             assert_eq!(way_back(from, failing), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn reload_enable_and_disable_do_what_is_missing() {
+        let none = desired("new", true);
+        let absent_state: Change = |_, _| {};
+        let table: Vec<VerbCase<'_>> = vec![
+            ("all is well", running(), |_, _| {}, ["reload-service settle", "", "disable reload"]),
+            ("stopped", stopped(), |_, _| {}, ["NotRunning", "", "disable reload"]),
+            (
+                "disabled",
+                running(),
+                |_, state| {
+                    state.unit_file_state = "disabled".to_owned();
+                    state.wanted_at_login = false;
+                },
+                ["reload-service settle", "enable reload", ""],
+            ),
+            (
+                "enabled for a target that nobody starts",
+                running(),
+                |_, state| state.wanted_at_login = false,
+                ["reload-service settle", "enable reload", "disable reload"],
+            ),
+            (
+                "without [Install]",
+                running(),
+                |_, state| {
+                    state.unit_file_state = "static".to_owned();
+                    state.wanted_at_login = false;
+                },
+                ["reload-service settle", "Failed", ""],
+            ),
+            (
+                "a link",
+                running(),
+                |seen, _| seen.definition.standing = Standing::Linked,
+                ["reload-service settle", "", "Conflict"],
+            ),
+            (
+                "the manager has read something else",
+                running(),
+                |_, state| state.need_daemon_reload = true,
+                ["reload check-definition reload-service settle", "", "disable reload"],
+            ),
+            (
+                "inside",
+                running(),
+                |seen, _| seen.inside = true,
+                ["reload-service settle", "", "disable reload"],
+            ),
+            ("nothing", absent(), absent_state, ["NotInstalled", "NotInstalled", "NotInstalled"]),
+        ];
+        for (case, from, change, expected) in table {
+            for (intent, expected) in
+                [Intent::Reload, Intent::Enable, Intent::Disable].into_iter().zip(expected)
+            {
+                let found = names(&decide(intent, &none, from.clone(), change));
+                assert_eq!(found, expected, "{case}, {intent:?}");
+            }
         }
     }
 

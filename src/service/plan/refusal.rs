@@ -23,6 +23,14 @@ pub enum Refusal {
         /// The unit.
         unit: String,
     },
+    /// There is no process that could be asked.
+    #[error("{unit} is not running ({state})")]
+    NotRunning {
+        /// The unit.
+        unit: String,
+        /// The manager's word for what it is instead.
+        state: String,
+    },
     /// A process runs, and its definition is gone.
     #[error("{unit} is still running, but its definition is gone")]
     Orphan {
@@ -112,6 +120,7 @@ impl Refusal {
         match self {
             Self::Unreachable(unreachable) => unreachable.exit_code(),
             Self::NotInstalled { .. } | Self::Orphan { .. } => ExitCode::NotInstalled,
+            Self::NotRunning { .. } => ExitCode::NotRunning,
             Self::Edited { .. } => ExitCode::Drift,
             Self::ManagedElsewhere { .. } | Self::Foreign { .. } | Self::OtherScope(_) => ExitCode::Conflict,
             Self::Directory(_) | Self::NotRoot { .. } => ExitCode::NotPermitted,
@@ -138,6 +147,7 @@ impl Refusal {
         match self {
             Self::Unreachable(unreachable) => one(unreachable.hint(command)),
             Self::NotInstalled { .. } => one(format!("install it: {command} gateway install")),
+            Self::NotRunning { .. } => one(format!("start it: {command} gateway start")),
             Self::Orphan { .. } => one(format!(
                 "put the definition back ({command} gateway install) or stop it ({command} gateway stop)"
             )),

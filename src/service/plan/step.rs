@@ -76,6 +76,10 @@ pub enum Step {
         /// Whether the end of the job is waited for.
         wait: bool,
     },
+    /// Have it look at its configuration again.
+    ReloadService,
+    /// Wait until it is at rest and runs, be it the same process or a new one.
+    Settle,
     /// Wait until a new process is ready and stays so.
     Prove {
         /// Whether it must also answer.
@@ -122,6 +126,8 @@ impl fmt::Display for Step {
             Self::Start { wait: false } => f.write_str("ask for a start"),
             Self::Stop { wait: false } => f.write_str("ask for a stop"),
             Self::Restart { wait: false } => f.write_str("ask for a restart"),
+            Self::ReloadService => f.write_str("reload its configuration"),
+            Self::Settle => f.write_str("wait until it has done so"),
             Self::Prove { answers: true } => f.write_str("wait until it is ready and answers"),
             Self::Prove { answers: false } => f.write_str("wait until it is ready"),
             Self::EnableLinger => f.write_str("enable lingering"),

@@ -73,6 +73,55 @@ pub(super) fn plan_stop(look: Look<'_>) -> Decided {
     Ok((steps, notes))
 }
 
+pub(super) fn plan_reload(look: Look<'_>) -> Decided {
+    present(look)?;
+    let (unit, state) = (look.observed.unit.clone(), &look.reached.state);
+    if !state.is_active() {
+        return Err(Refusal::NotRunning { unit, state: state.active_state.clone() });
+    }
+    let mut steps = reread(look)?;
+    steps.push(planned(Step::ReloadService, "its configuration may have changed"));
+    steps.push(planned(Step::Settle, "what changed may need a new process"));
+    Ok((steps, Vec::new()))
+}
+
+pub(super) fn plan_enable(look: Look<'_>) -> Decided {
+    present(look)?;
+    let (unit, state) = (look.observed.unit.clone(), &look.reached.state);
+    let linked = look.observed.definition.standing == Standing::Linked;
+    if state.wanted_at_login && (linked || state.unit_file_state.starts_with("enabled")) {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    if state.unit_file_state == "static" {
+        let why = "it has no [Install] section that says when it starts".to_owned();
+        return Err(Refusal::BadDefinition { unit, load_state: state.unit_file_state.clone(), why });
+    }
+    let steps = vec![
+        planned(Step::Enable, "it does not start at login"),
+        planned(Step::Reload, "the manager must know"),
+    ];
+    Ok((steps, Vec::new()))
+}
+
+pub(super) fn plan_disable(look: Look<'_>) -> Decided {
+    present(look)?;
+    let state = &look.reached.state;
+    // Disabling removes a link together with what it is a link for (lifecycle notes E9.5).
+    if look.observed.definition.standing == Standing::Linked {
+        return Err(managed_elsewhere(look));
+    }
+    if !state.unit_file_state.starts_with("enabled") && !state.wanted_at_login {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let mut notes = Vec::new();
+    if state.is_up() {
+        notes.push(format!("it runs until it is stopped: {} gateway stop", look.observed.command));
+    }
+    let steps =
+        vec![planned(Step::Disable, "it starts at login"), planned(Step::Reload, "the manager must know")];
+    Ok((steps, notes))
+}
+
 /// Whether there is a definition that can be started; a refusal where not.
 fn present(look: Look<'_>) -> Result<(), Refusal> {
     let (unit, state) = (look.observed.unit.clone(), &look.reached.state);

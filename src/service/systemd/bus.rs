@@ -30,6 +30,7 @@ trait Manager {
     fn start_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    fn reload_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
     fn reload(&self) -> zbus::Result<()>;
     fn enable_unit_files(
@@ -188,6 +189,7 @@ impl Bus {
             Verb::Start => self.manager.start_unit(unit, "replace").await,
             Verb::Stop => self.manager.stop_unit(unit, "replace").await,
             Verb::Restart => self.manager.restart_unit(unit, "replace").await,
+            Verb::Reload => self.manager.reload_unit(unit, "replace").await,
         };
         job.map_err(failed(&format!("{} {unit}", verb.word())))
     }

@@ -32,6 +32,8 @@ pub enum Verb {
     Stop,
     /// Restart.
     Restart,
+    /// Look at the configuration again.
+    Reload,
 }
 
 impl Verb {
@@ -41,6 +43,7 @@ impl Verb {
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Restart => "restart",
+            Self::Reload => "reload",
         }
     }
 }

@@ -47,6 +47,8 @@ pub(super) async fn perform_step(
         Step::Start { wait } => job(link, unit, Verb::Start, *wait, circumstances).await?,
         Step::Stop { wait } => job(link, unit, Verb::Stop, *wait, circumstances).await?,
         Step::Restart { wait } => job(link, unit, Verb::Restart, *wait, circumstances).await?,
+        Step::ReloadService => job(link, unit, Verb::Reload, true, circumstances).await?,
+        Step::Settle => prove::settle(link, unit, circumstances).await?,
         Step::Prove { answers } => prove::prove(link, unit, *answers, circumstances).await?,
         Step::EnableLinger => return set_linger(systemd, true, circumstances).await,
         Step::DisableLinger => return set_linger(systemd, false, circumstances).await,
@@ -166,6 +168,8 @@ fn job_limit(verb: Verb, state: &UnitState) -> Duration {
     // After the time to stop comes the time to be killed, which is as long again.
     let sum = match verb {
         // A start may have to wait for a stop that is under way.
+        // The manager counts a reload against the time to start.
+        Verb::Reload => start,
         Verb::Start | Verb::Restart => start + stop * 2,
         Verb::Stop => stop * 2,
     };

@@ -16,6 +16,8 @@ use crate::service::observed::UnitState;
 
 /// How often the unit is looked at.
 const LOOK: Duration = Duration::from_millis(200);
+/// How long a service that was reloaded is watched doing nothing else.
+const REST: Duration = Duration::from_millis(600);
 /// The pause between two attempts to get an answer.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -30,6 +32,37 @@ pub async fn prove(
     match state.run() {
         Some(run) if answers => answered(link, unit, &run, circumstances).await,
         _ => Ok(()),
+    }
+}
+
+/// Waits until a service that was reloaded runs and does nothing else for a while. It may have decided to be replaced
+/// by a new process; where the manager only passes the signal on, the answer comes after its job is done.
+pub async fn settle(
+    link: &Link,
+    unit: &str,
+    circumstances: &mut Circumstances<'_>,
+) -> Result<(), ServiceError> {
+    let (begin, limit) = (Instant::now(), circumstances.patience.answer + circumstances.patience.settle);
+    let mut since: Option<Instant> = None;
+    loop {
+        let state = link.state(unit).await?;
+        if !state.is_up() || begin.elapsed() >= limit {
+            let (why, code) = if state.is_up() {
+                (format!("it is still {}", state.active_state), ExitCode::TimedOut)
+            } else {
+                exits::why_down(&state)
+            };
+            return Err(ServiceError::Job { verb: "reload", unit: unit.to_owned(), why, code });
+        }
+        since = if state.active_state == "active" { since.or_else(|| Some(Instant::now())) } else { None };
+        if since.is_some_and(|since| since.elapsed() >= REST) {
+            return Ok(());
+        }
+        (circumstances.report)(Progress::Waiting {
+            elapsed: begin.elapsed(),
+            status: state.status_text.as_deref(),
+        });
+        sleep(LOOK).await;
     }
 }
 
