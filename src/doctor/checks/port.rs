@@ -23,8 +23,12 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     };
     let observed = &facts.service.observed;
     let main_pid = observed.manager.reached().and_then(|reached| reached.state.main_pid);
+    // Between two runs of the service its manager has the socket.
+    let between =
+        observed.manager.reached().is_some_and(|reached| reached.state.is_up() && main_pid.is_none());
     let ours = |owner: &&Owner| {
         Some(owner.pid) == main_pid
+            || owner.keeper && between
             || owner.unit.as_ref().is_some_and(|unit| {
                 unit.user == (observed.scope == Scope::User) && unit.name == observed.unit
             })

@@ -97,6 +97,11 @@ pub fn weigh(terms: &Terms, name: &Name, wanted: &Held, found: Option<&Held>) ->
             | "SystemCallArchitectures",
             _,
         ) => unless(found == Some(wanted), Contract, "it is less confined than it should be"),
+        ("FileDescriptorStoreMax", _) => unless(
+            value.parse::<u32>().is_ok_and(|most| most >= 2),
+            Contract,
+            "clients are refused while it is restarted",
+        ),
         ("OOMPolicy", _) => {
             unless(value == "continue", Contract, "a tool that runs out of memory takes the gateway with it")
         }
