@@ -14,6 +14,7 @@ mod support;
 
 mod boots;
 mod driver;
+mod everyday;
 mod handover;
 mod install;
 mod linger;

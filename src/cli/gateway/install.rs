@@ -2,6 +2,7 @@
 
 use clap::Args as ClapArgs;
 
+use super::preview::{Preview, preview};
 use super::service::{How, Verb, carry_out, service_error};
 use crate::cli::config::guard::{config_invalid, config_not_created};
 use crate::cli::context::Context;
@@ -32,11 +33,21 @@ pub(super) struct Args {
     /// Let this user's services outlive the last session (loginctl enable-linger); the machine's do so anyway
     #[arg(long)]
     linger: bool,
+    /// Show the definition that would be written, and do nothing
+    #[arg(long, conflicts_with_all = ["diff", "dry_run", "json"])]
+    print: bool,
+    /// Show what would change in the definition that is installed, and do nothing
+    #[arg(long, conflicts_with_all = ["dry_run", "json"])]
+    diff: bool,
     #[command(flatten)]
     how: How,
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    if args.print || args.diff {
+        let what = if args.print { Preview::Definition } else { Preview::Changes };
+        return preview(what, args.port, context, ui);
+    }
     if context.instance.scope == Scope::System && host::user::id() != 0 {
         return Err(service_error(Refusal::NotRoot { verb: "install" }.into(), context));
     }

@@ -2,6 +2,7 @@
 
 mod call;
 mod install;
+mod preview;
 mod progress;
 mod report;
 mod run;

@@ -120,7 +120,7 @@ pub(super) fn carry_out(
 const RENAME: &str = "Use a path of letters, digits and the like, or a symbolic link that has one";
 
 /// What is to be installed.
-fn desire(
+pub(super) fn desire(
     manager: &Native,
     before: &Observed,
     port: Option<u16>,

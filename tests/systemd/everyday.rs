@@ -1,0 +1,88 @@
+//! The everyday verbs: reload, enable, disable, and looking before an install.
+
+use serde_json::json;
+
+use crate::support::program::set_up;
+use crate::support::service::UNIT;
+
+#[test]
+fn a_reload_is_applied_by_the_same_process_or_by_a_new_one_and_refused_where_it_cannot_work() {
+    let machine = set_up();
+    assert_eq!(machine.user("idlehands gateway reload").code, 4);
+    machine.user("idlehands gateway install").ok();
+    let pid = machine.pid(UNIT);
+    machine.user("idlehands config set logging.level debug").ok();
+    let reloaded = machine.user("idlehands gateway reload");
+    assert_eq!(reloaded.ok(), format!("Reloaded systemd service: {UNIT}"), "{reloaded}");
+    assert_eq!(machine.pid(UNIT), pid);
+    let logs = machine.user("idlehands logs --limit 100");
+    assert!(logs.ok().contains("config hot reload applied (logging.level)"), "{logs}");
+
+    // Nothing of a broken configuration reaches the process.
+    machine
+        .user("cp .idlehands/idlehands.json good; echo '{ gateway: { prot: 1 } }' >.idlehands/idlehands.json")
+        .ok();
+    let refused = machine.user("idlehands gateway reload");
+    assert_eq!(refused.code, 78, "{refused}");
+    assert_eq!(machine.pid(UNIT), pid);
+    machine.user("cp good .idlehands/idlehands.json").ok();
+
+    // A change that needs a new process gets one, and the command comes back when that is there.
+    machine.drop_in(UNIT, "[Service]\\nRestartSec=500ms\\nRestartSteps=0\\n");
+    machine.user("idlehands config set gateway.port 19555").ok();
+    machine.user("idlehands gateway reload").ok();
+    assert_ne!(machine.pid(UNIT), pid);
+    let status = machine.status();
+    assert_eq!(
+        (&status["rpc"]["ok"], &status["gateway"]["port"]),
+        (&json!(true), &json!(19555)),
+        "{status:#}"
+    );
+
+    machine.user("idlehands gateway stop").ok();
+    let down = machine.user("idlehands gateway reload");
+    assert_eq!(down.code, 3, "{down}");
+    assert!(down.stderr.contains("hint: start it: idlehands gateway start"), "{down}");
+}
+
+#[test]
+fn enable_and_disable_concern_the_next_login_and_nothing_else() {
+    let machine = set_up();
+    machine.user("idlehands gateway install").ok();
+    let pid = machine.pid(UNIT);
+    let enabled = machine.user("idlehands gateway enable");
+    assert_eq!(enabled.ok(), "Nothing to do: the gateway service starts at login already");
+    let disabled = machine.user("idlehands gateway disable");
+    assert_eq!(disabled.ok(), format!("Disabled systemd service: {UNIT}"));
+    assert!(
+        disabled.stderr.contains("note: it runs until it is stopped: idlehands gateway stop"),
+        "{disabled}"
+    );
+    assert_eq!(machine.property(UNIT, "UnitFileState"), "disabled");
+    assert_eq!(
+        machine.user("idlehands gateway disable").ok(),
+        "Nothing to do: the gateway service does not start at login"
+    );
+    assert_eq!(machine.pid(UNIT), pid);
+    let plan = machine.user("idlehands gateway enable --dry-run");
+    assert_eq!(machine.property(UNIT, "UnitFileState"), "disabled", "{plan}");
+    machine.user("idlehands gateway enable").ok();
+    assert_eq!(machine.property(UNIT, "UnitFileState"), "enabled");
+    assert_eq!(machine.status()["service"]["facts"]["enabled"]["is"], "yes");
+}
+
+#[test]
+fn an_install_can_be_looked_at_before_it_is_done() {
+    let machine = set_up();
+    let file = format!(".config/systemd/user/{UNIT}");
+    let printed = machine.user("idlehands gateway install --print");
+    assert!(printed.ok().starts_with("# Written by `idlehands gateway install`"), "{printed}");
+    assert_eq!(machine.user(&format!("test -e {file}")).code, 1, "nothing was written");
+    machine.user("idlehands gateway install").ok();
+    assert_eq!(machine.user(&format!("cat {file}")).ok(), printed.ok());
+    let same = machine.user("idlehands gateway install --diff");
+    assert_eq!((same.ok(), same.stderr.as_str()), ("", "note: the definition is as it would be written\n"));
+    let other = machine.user("idlehands gateway install --diff --port 19555");
+    assert!(other.ok().contains("\n+ExecStart=/usr/local/bin/idlehands gateway run --port 19555"), "{other}");
+    assert_eq!(machine.user(&format!("cat {file}")).ok(), printed.ok());
+}
