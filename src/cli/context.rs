@@ -38,6 +38,11 @@ impl Context {
             true => Instance::of_system(brand, profile, &dirs),
             false => Instance::new(brand, profile, &env, &dirs),
         };
+        // Root alone can read them; for everybody else there are none.
+        let env = match instance.paths.credentials.as_deref() {
+            Some(dir) if env.os("CREDENTIALS_DIRECTORY").is_none() => env.with(host::env::credentials(dir)),
+            _ => env,
+        };
         Ok(Self { platform, instance, env, dirs, argv0 })
     }
 

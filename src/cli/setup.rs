@@ -15,6 +15,7 @@ use crate::config::section::FilePath;
 use crate::config::{KeyPath, Loaded, set_value, tilde_path, update_config};
 use crate::exit::ExitCode;
 use crate::host::fs;
+use crate::instance::Scope;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -62,7 +63,9 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     let workspace = config.agents.defaults.workspace.as_ref().map(|path| path.under(&paths.home));
     let workspace = workspace.unwrap_or_else(|| paths.workspace.clone());
     let sessions = paths.state_dir.join("agents/main/sessions");
-    for dir in [&workspace, &sessions] {
+    // A system service's directories are made by its manager, for the account it runs under.
+    let dirs = [&workspace, &sessions];
+    for dir in dirs.into_iter().filter(|_| context.instance.scope == Scope::User) {
         fs::private_dir(dir).map_err(|error| {
             CliError::new(ExitCode::Failed, format!("cannot make {}", dir.display())).cause(error)
         })?;

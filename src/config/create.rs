@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::section::AuthMode;
 use super::source::Source;
 use super::write::{WriteError, update_config};
+use crate::host::fs::{PRIVATE, private_dir, read_text, write_atomic};
 use crate::instance::{Instance, Profile};
 use crate::secret::Secret;
 
@@ -25,7 +26,7 @@ const PORTS: usize = 500;
 pub struct Created {
     /// The file.
     pub path: PathBuf,
-    /// The token in it.
+    /// The token: in it, or for a system service beside it.
     pub token: Secret,
     /// The port the gateway will listen on.
     pub port: u16,
@@ -75,10 +76,20 @@ pub fn create_minimal(source: &Source, instance: &Instance) -> Result<Created, C
     let port = unclaimed_port(source, instance)?;
     let own_port = port == instance.profile.default_port() && !matches!(instance.profile, Profile::Named(_));
     let explicit = (!own_port).then_some(port);
+    let place = match &source.credentials {
+        None => format!(
+            "// Whoever has this token controls the gateway. Keep it to yourself.\n      token: \"{text}\","
+        ),
+        Some(dir) => format!(
+            "// Whoever has the token controls the gateway. It is root's alone, in the files of\n      // {}: each is handed to the service by its name.",
+            dir.display()
+        ),
+    };
     update_config(source, |old| match old.exists {
         true => Err(CreateError::Exists(source.path.clone())),
-        false => Ok(Some(first_text(instance, &text, explicit))),
+        false => Ok(Some(first_text(instance, &place, explicit))),
     })?;
+    let token = keep_token(source, token)?;
     Ok(Created { path: source.path.clone(), token, port })
 }
 
@@ -99,6 +110,13 @@ pub fn ensure_token(source: &Source) -> Result<Token, CreateError> {
         let implied = if auth.password.is_some() { AuthMode::Password } else { AuthMode::Token };
         match auth.mode.unwrap_or(implied) {
             AuthMode::Token if auth.token.is_some() => return Ok(None),
+            AuthMode::Token if source.credentials.is_some() => {
+                let (token, _) = token_for_config()?;
+                if keep_token(source, token.clone())? == token {
+                    outcome = Token::Added(token);
+                }
+                return Ok(None);
+            }
             AuthMode::Token => {}
             other => {
                 outcome = Token::NotNeeded(other);
@@ -114,6 +132,25 @@ pub fn ensure_token(source: &Source) -> Result<Token, CreateError> {
         Ok(Some(set_value(edited.as_deref(), &"gateway.auth.token".into(), &Value::from(text))?))
     })?;
     Ok(outcome)
+}
+
+/// The variable that the token of a system service counts as, and the name of its file.
+fn token_variable(source: &Source) -> String {
+    source.brand.var("GATEWAY_TOKEN")
+}
+
+/// Keeps the token of a system service in a file of root's, unless there is one already, which then counts. Nothing to
+/// do where the token is in the configuration.
+fn keep_token(source: &Source, token: Secret) -> Result<Secret, CreateError> {
+    let Some(dir) = &source.credentials else { return Ok(token) };
+    let path = dir.join(token_variable(source));
+    let failed = |source| WriteError::Io { what: "read", path: path.clone(), source };
+    if let Some(known) = read_text(&path, 4096).map_err(failed)?.as_deref().and_then(Secret::new) {
+        return Ok(known);
+    }
+    let written = private_dir(dir).and_then(|()| write_atomic(&path, token.expose().as_bytes(), PRIVATE));
+    written.map_err(|source| WriteError::Io { what: "write", path, source })?;
+    Ok(token)
 }
 
 /// A token of 32 random bytes in base64url, kept and as text.
@@ -183,8 +220,7 @@ fn first_text(instance: &Instance, token: &str, port: Option<u16>) -> String {
 
     auth: {{
       mode: "token",
-      // Whoever has this token controls the gateway. Keep it to yourself.
-      token: "{token}",
+      {token}
     }},
   }},
 }}
@@ -200,7 +236,6 @@ mod tests {
 
     use super::*;
     use crate::config::section::{Bind, Mode};
-    use crate::host::fs::write_atomic;
     use crate::instance::{BaseDirs, Brand, Env};
 
     fn instance(home: &Path, profile: &str) -> (Source, Instance) {
@@ -310,5 +345,26 @@ mod tests {
         assert!(
             matches!(outcome("{ gatway: {} }"), Err(CreateError::Invalid(problems)) if problems.len() == 1)
         );
+    }
+
+    #[test]
+    fn the_token_of_a_system_service_is_in_a_file_of_its_own_and_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let system = crate::instance::SystemDirs::under(root.path());
+        let dirs = BaseDirs { system, ..BaseDirs::under("/home/ada") };
+        let instance = Instance::of_system(Brand::Mayros, Profile::Default, &dirs);
+        let dir = root.path().join("etc/mayros-gateway/credentials");
+        let source = || Source::new(&instance, &Env::default());
+        let created = create_minimal(&source(), &instance).unwrap();
+        let text = fs::read_to_string(root.path().join("etc/mayros-gateway/mayros.json")).unwrap();
+        assert!(!text.contains(created.token.expose()) && text.contains("mode: \"token\""), "{text}");
+        let file = dir.join("MAYROS_GATEWAY_TOKEN");
+        assert_eq!(fs::read_to_string(&file).unwrap(), created.token.expose());
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&file), mode(&dir)), (0o600, 0o700));
+        assert_eq!(ensure_token(&source()).unwrap(), Token::Present);
+        fs::remove_file(&file).unwrap();
+        assert!(matches!(ensure_token(&source()).unwrap(), Token::Added(_)));
+        assert_eq!(source().load().raw.as_deref(), Some(text.as_str()));
     }
 }

@@ -182,7 +182,12 @@ mod tests {
     use serde_json::json;
 
     fn config(value: &Value) -> Result<Config, usize> {
-        let source = Source { path: "/nowhere/x.json".into(), brand: Brand::Idlehands, env: Env::default() };
+        let source = Source {
+            path: "/nowhere/x.json".into(),
+            brand: Brand::Idlehands,
+            env: Env::default(),
+            credentials: None,
+        };
         source.interpret(Some(value.to_string())).config.map_err(|problems| problems.len())
     }
 

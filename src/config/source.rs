@@ -32,6 +32,9 @@ pub struct Source {
     pub brand: Brand,
     /// The environment that `${NAME}` is taken from.
     pub env: Env,
+    /// Where the secrets of a system service are, which has none in its configuration: that is for it to read, and so
+    /// for everybody.
+    pub credentials: Option<PathBuf>,
 }
 
 /// A configuration as it was read: the checked value or every problem, and the raw stages for those who show them.
@@ -98,7 +101,9 @@ impl fmt::Debug for Loaded {
 impl Source {
     /// The configuration of an instance.
     pub fn new(instance: &Instance, env: &Env) -> Self {
-        Self { path: instance.paths.config.clone(), brand: instance.brand, env: env.clone() }
+        let paths = &instance.paths;
+        let (path, credentials) = (paths.config.clone(), paths.credentials.clone());
+        Self { path, brand: instance.brand, env: env.clone(), credentials }
     }
 
     /// Another file under the same brand and environment.
@@ -222,7 +227,8 @@ mod tests {
             }
             let env = [("HOME", dir.path().display().to_string()), ("TOKEN", "from-env".to_owned())];
             let path = dir.path().join("x.json");
-            let source = Source { path, brand: Brand::Idlehands, env: env.into_iter().collect() };
+            let source =
+                Source { path, brand: Brand::Idlehands, env: env.into_iter().collect(), credentials: None };
             Self { dir, source }
         }
 

@@ -9,11 +9,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::diff::changed_paths;
 use super::path::KeyPath;
 use super::problem::Problem;
+use super::redact::SECRETS;
 use super::source::{Loaded, Source};
-use crate::host::fs::{PRIVATE, link_target, private_dir, write_atomic};
+use crate::host::fs::{PRIVATE, PUBLIC, link_target, private_dir, public_dir, write_atomic};
 use crate::host::lock::{Attempt, Lock};
 
 /// How long a writer waits for others.
@@ -57,6 +60,17 @@ pub enum WriteError {
     /// There is a file, and it cannot be read; whatever is in it is not to be written over.
     #[error("{0}")]
     Unreadable(Box<Problem>),
+    /// Everybody may read the configuration, and a secret would be in it.
+    #[error(
+        "{key} is a secret, and everybody on this machine may read the configuration of a system service: put it into a \
+         file named after a variable in {} and write ${{NAME}} here", .dir.display()
+    )]
+    Secret {
+        /// The key.
+        key: &'static str,
+        /// Where secrets are.
+        dir: PathBuf,
+    },
     /// The new text would not be a valid configuration.
     #[error("the change would make the configuration invalid")]
     Invalid {
@@ -80,6 +94,11 @@ pub fn update_config<E: From<WriteError>>(
     }
     let Some(text) = edit(&old)?.filter(|text| old.raw.as_ref() != Some(text)) else { return Ok(None) };
     let new = source.interpret(Some(text.clone()));
+    if let Some(dir) = &source.credentials
+        && let Some(key) = secret_in_the_open(&new.parsed)
+    {
+        return Err(WriteError::Secret { key, dir: dir.clone() }.into());
+    }
     let known = |problem: &&Problem| !old.problems().iter().any(|old| old.is_same(problem));
     let problems: Vec<Problem> = new.problems().iter().filter(known).cloned().collect();
     if !problems.is_empty() {
@@ -91,9 +110,17 @@ pub fn update_config<E: From<WriteError>>(
     Ok(Some(Written { before: old.hash, after: new.hash, changed, backup }))
 }
 
+/// The first secret that stands in a text itself. A reference to a variable (`${NAME}`) is none.
+fn secret_in_the_open(parsed: &Value) -> Option<&'static str> {
+    let pointer = |path: &str| format!("/{}", path.replace('.', "/"));
+    let literal = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty() && !text.contains("${"));
+    SECRETS.into_iter().find(|path| parsed.pointer(&pointer(path)).is_some_and(literal))
+}
+
 /// The right to write a configuration, until it is dropped.
 struct Writer<'s> {
     path: &'s Path,
+    mode: u32,
     _lock: Lock,
 }
 
@@ -108,7 +135,9 @@ impl<'s> Writer<'s> {
             move |error| WriteError::Io { what, path, source: error }
         };
         let dir = path.parent().unwrap_or(Path::new("/"));
-        private_dir(dir).map_err(failed("make", dir))?;
+        let public = source.credentials.is_some();
+        let made = if public { public_dir(dir) } else { private_dir(dir) };
+        made.map_err(failed("make", dir))?;
         let target = link_target(path).map_err(failed("lock", path))?;
         let lock_path = sibling_path(&target, ".", ".lock");
         let deadline = Instant::now() + PATIENCE;
@@ -127,7 +156,7 @@ impl<'s> Writer<'s> {
         };
         remove_leftovers(path);
         remove_leftovers(&target);
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, mode: if public { PUBLIC } else { PRIVATE }, _lock: lock })
     }
 
     /// Keeps a text as the newest backup, and the four before it.
@@ -150,7 +179,7 @@ impl<'s> Writer<'s> {
 
     fn replace(&self, text: &str) -> Result<(), WriteError> {
         let failed = |source| WriteError::Io { what: "write", path: self.path.to_owned(), source };
-        write_atomic(self.path, text.as_bytes(), PRIVATE).map_err(failed)
+        write_atomic(self.path, text.as_bytes(), self.mode).map_err(failed)
     }
 }
 
@@ -194,7 +223,7 @@ mod tests {
     }
 
     fn source(path: PathBuf) -> Source {
-        Source { path, brand: Brand::Idlehands, env: Env::default() }
+        Source { path, brand: Brand::Idlehands, env: Env::default(), credentials: None }
     }
 
     fn set(source: &Source, path: &str, value: serde_json::Value) -> Result<Option<Written>, Failed> {
@@ -331,5 +360,22 @@ mod tests {
             }
         });
         assert_eq!(source.load().config.unwrap().models.providers.len(), 20);
+    }
+
+    /// A system service runs under an account of its own, which must be able to read its configuration.
+    #[test]
+    fn the_configuration_of_a_system_service_is_for_everybody_to_read_and_takes_no_secret() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("etc/idlehands.json");
+        let source = Source { credentials: Some("/etc/x/credentials".into()), ..source(path.clone()) };
+        let write = |text: &str| update_config(&source, |_| Ok::<_, WriteError>(Some(text.to_owned())));
+        write("{ gateway: { port: 1 } }").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap()) & 0o555), (0o644, 0o555));
+        let error = write("{ gateway: { auth: { token: 'hunter2' } } }").unwrap_err().to_string();
+        assert!(error.starts_with("gateway.auth.token is a secret") && !error.contains("hunter2"), "{error}");
+        assert!(error.contains("in /etc/x/credentials and write ${NAME} here"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{ gateway: { port: 1 } }");
     }
 }

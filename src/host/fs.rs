@@ -92,6 +92,11 @@ pub fn is_ours_alone(dir: &Path) -> bool {
     safe(dir, &[us], false) && dir.parent().is_some_and(|parent| safe(parent, &[us, 0], true))
 }
 
+/// Makes a directory and its missing parents, each 0755: what is in it is for everybody to read.
+pub fn public_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path)
+}
+
 /// Reads a UTF-8 file of at most `limit` bytes. `None` when there is no such file. Pipes and devices are refused: they
 /// may never end, and opening one may never return.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<Option<String>> {

@@ -19,6 +19,14 @@ impl Env {
     }
 }
 
+impl Env {
+    /// The same with further variables, which take the place of those of the same name.
+    pub fn with(mut self, variables: impl IntoIterator<Item = (String, OsString)>) -> Self {
+        self.0.extend(variables.into_iter().map(|(name, value)| (name.into(), value)));
+        self
+    }
+}
+
 impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
         Self(variables.into_iter().map(|(key, value)| (key.into(), value.into())).collect())

@@ -6,6 +6,7 @@
 //! ```
 //!
 //! * [`spec`]: what is wanted, in no platform's words. Pure.
+//! * [`hardening`]: how tightly it is shut in, by name. Pure.
 //! * [`observed`], [`definition`], [`record`]: what was found, as values.
 //! * [`facts`]: what that means for people: installed, enabled, loaded, running, ready, healthy. Pure.
 //! * [`plan`]: the steps, and the refusals. Pure; the only place that chooses.
@@ -21,6 +22,7 @@ pub mod claim;
 pub mod definition;
 pub mod error;
 pub mod facts;
+pub mod hardening;
 pub mod last_failure;
 pub mod launchd;
 pub mod manager;
@@ -31,6 +33,7 @@ pub mod program;
 pub mod reach;
 pub mod record;
 pub mod redact;
+pub mod secrets;
 pub mod spec;
 pub mod systemd;
 

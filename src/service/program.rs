@@ -49,6 +49,11 @@ const PASSING: [(&str, &str); 9] = [
     ("/tmp/", "it is in a temporary directory"),
 ];
 
+/// Whether a file is in somebody's home, where a service of the machine does not look.
+pub fn is_in_a_home(real: &Path) -> bool {
+    ["/home", "/root", "/run/user"].iter().any(|home| real.starts_with(home))
+}
+
 /// Why a path of a program may not last, if so.
 pub fn passing(path: &Path) -> Option<&'static str> {
     let text = path.to_string_lossy();

@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::hardening::Hardening;
 use crate::exit::ExitCode;
-use crate::instance::{BaseDirs, Brand, Env, Instance, Profile};
+use crate::instance::{BaseDirs, Brand, Env, Instance, Profile, Scope};
 
 /// A service: what runs, with what, and what the manager does when it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +39,46 @@ pub struct ServiceSpec {
     pub kept_files: u32,
     /// What happens when it ends by itself.
     pub restart: Restart,
+    /// How tightly it is shut in.
+    pub hardening: Hardening,
+    /// What only a service of the machine has; none for a user's.
+    pub system: Option<SystemPart>,
     /// What makes the definition recognisable as ours.
     pub mark: Mark,
+}
+
+/// What only a service of the machine has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemPart {
+    /// Whom it runs as.
+    pub account: Account,
+    /// The name of its directories below those for state, configuration, logs and what lasts no longer than the boot.
+    pub directory: String,
+}
+
+/// Whom a service of the machine runs as. Never root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Account {
+    /// One that is there only while the service runs.
+    #[default]
+    Dynamic,
+    /// One that the administrator made.
+    Named(String),
+}
+
+impl Account {
+    /// Reads the name of an account; root is refused.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+        let rest = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        match name {
+            "root" => Err("a gateway does not run as root: make an account for it".to_owned()),
+            name if name.starts_with(first) && name.chars().all(rest) && name.len() < 32 => {
+                Ok(Self::Named(name.to_owned()))
+            }
+            _ => Err(format!("{name:?} is not the name of an account")),
+        }
+    }
 }
 
 /// What the manager does when a service ends without having been stopped.
@@ -99,6 +138,20 @@ pub struct Choices<'a> {
     pub port: Option<u16>,
     /// How long the gateway lets running work finish when it stops.
     pub drain: Duration,
+    /// How tightly it is shut in.
+    pub hardening: Hardening,
+    /// Whom a service of the machine runs as.
+    pub account: Account,
+    /// Secrets that are there to be handed to a service of the machine.
+    pub credentials: Vec<Credential>,
+}
+
+impl<'a> Choices<'a> {
+    /// What is chosen when nothing is said.
+    pub fn new(program: &'a Path, dirs: &'a BaseDirs, drain: Duration) -> Self {
+        let (hardening, account) = (Hardening::default(), Account::default());
+        Self { program, dirs, port: None, drain, hardening, account, credentials: Vec::new() }
+    }
 }
 
 /// A path that a service definition cannot carry.
@@ -118,7 +171,7 @@ pub const STOP_MARGIN: Duration = Duration::from_secs(15);
 const KEPT_FILES: u32 = 8;
 
 impl ServiceSpec {
-    /// The gateway of an instance as a service of this user.
+    /// The gateway of an instance as a service of the instance's scope.
     pub fn for_gateway(instance: &Instance, choices: &Choices<'_>) -> Result<Self, NotText> {
         let Instance { brand, profile, .. } = instance;
         let description = match profile.name() {
@@ -128,10 +181,16 @@ impl ServiceSpec {
         Ok(Self {
             description,
             program: text("the program's path", choices.program)?,
-            args: arguments(profile, choices.port),
-            environment: environment(instance, choices.dirs)?,
-            credentials: Vec::new(),
-            working_directory: text("the home directory", &choices.dirs.home)?,
+            args: arguments(instance, choices.port),
+            environment: match instance.scope {
+                Scope::User => environment(instance, choices.dirs)?,
+                Scope::System => system_environment(instance, choices.dirs)?,
+            },
+            credentials: choices.credentials.clone(),
+            working_directory: match instance.scope {
+                Scope::User => text("the home directory", &choices.dirs.home)?,
+                Scope::System => text("the state directory", &instance.paths.state_dir)?,
+            },
             umask: 0o077,
             start_timeout: Duration::from_secs(90),
             stop_timeout: choices.drain + STOP_MARGIN,
@@ -139,6 +198,9 @@ impl ServiceSpec {
             watchdog: Duration::from_secs(60),
             kept_files: KEPT_FILES,
             restart: Restart::default(),
+            hardening: choices.hardening,
+            system: (instance.scope == Scope::System)
+                .then(|| SystemPart { account: choices.account.clone(), directory: instance.service_name() }),
             mark: Mark {
                 brand: *brand,
                 profile: profile.to_string(),
@@ -166,12 +228,14 @@ impl Default for Restart {
     }
 }
 
-fn arguments(profile: &Profile, port: Option<u16>) -> Vec<String> {
-    let mut args = match profile {
-        Profile::Default => Vec::new(),
-        Profile::Dev => vec!["--dev".to_owned()],
-        Profile::Named(name) => vec!["--profile".to_owned(), name.clone()],
-    };
+fn arguments(instance: &Instance, port: Option<u16>) -> Vec<String> {
+    let mut args: Vec<String> =
+        (instance.scope == Scope::System).then(|| "--system".to_owned()).into_iter().collect();
+    match &instance.profile {
+        Profile::Default => {}
+        Profile::Dev => args.push("--dev".to_owned()),
+        Profile::Named(name) => args.extend(["--profile".to_owned(), name.clone()]),
+    }
     args.extend(["gateway", "run"].map(str::to_owned));
     if let Some(port) = port {
         args.extend(["--port".to_owned(), port.to_string()]);
@@ -202,9 +266,22 @@ fn environment(instance: &Instance, dirs: &BaseDirs) -> Result<Vec<(String, Stri
     ])
 }
 
+/// The directories of a service of the machine are where its arguments say; its tools find a home and a place for
+/// sockets there.
+fn system_environment(instance: &Instance, dirs: &BaseDirs) -> Result<Vec<(String, String)>, NotText> {
+    let runtime = dirs.system.runtime.join(instance.service_name());
+    Ok(vec![
+        ("PATH".to_owned(), SYSTEM_PATH.to_owned()),
+        ("HOME".to_owned(), text("the state directory", &instance.paths.state_dir)?),
+        ("XDG_RUNTIME_DIR".to_owned(), text("the runtime directory", &runtime)?),
+        (instance.brand.var("PROFILE"), String::new()),
+    ])
+}
+
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 fn search_path(home: &str) -> String {
-    let system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    if home.contains(':') { system.to_owned() } else { format!("{home}/.local/bin:{system}") }
+    if home.contains(':') { SYSTEM_PATH.to_owned() } else { format!("{home}/.local/bin:{SYSTEM_PATH}") }
 }
 
 fn text(what: &'static str, path: &Path) -> Result<String, NotText> {
@@ -223,7 +300,7 @@ mod tests {
         let env = env.iter().copied().collect();
         let instance = Instance::new(Brand::Mayros, Profile::parse(profile).unwrap(), &env, &dirs);
         let program = Path::new("/usr/bin/mayros");
-        let choices = Choices { program, dirs: &dirs, port, drain: Duration::from_secs(30) };
+        let choices = Choices { port, ..Choices::new(program, &dirs, Duration::from_secs(30)) };
         ServiceSpec::for_gateway(&instance, &choices).unwrap()
     }
 
@@ -284,7 +361,7 @@ mod tests {
         let profile = Profile::Default;
         let instance = Instance::new(Brand::Fased, profile, &Env::default(), &dirs);
         let program = Path::new(OsStr::from_bytes(b"/opt/\xff"));
-        let choices = Choices { program, dirs: &dirs, port: None, drain: Duration::ZERO };
+        let choices = Choices::new(program, &dirs, Duration::ZERO);
         let error = ServiceSpec::for_gateway(&instance, &choices).unwrap_err();
         assert_eq!(error, NotText { what: "the program's path", path: program.to_owned() });
     }

@@ -24,7 +24,7 @@ fn rendered(profile: &str, background: bool, user: Option<&str>) -> (ServiceSpec
     let dirs = BaseDirs::under("/Users/ada");
     let instance = Instance::new(Brand::Idlehands, Profile::parse(profile).unwrap(), &Env::default(), &dirs);
     let program = Path::new("/opt/homebrew/bin/idlehands");
-    let choices = Choices { program, dirs: &dirs, port: None, drain: Duration::from_secs(30) };
+    let choices = Choices::new(program, &dirs, Duration::from_secs(30));
     let spec = ServiceSpec::for_gateway(&instance, &choices).unwrap();
     let setting = Setting {
         label: instance.launchd_label(),

@@ -27,6 +27,7 @@ const PURE: &[&str] = &[
     "src/protocol",
     "src/service/definition.rs",
     "src/service/facts.rs",
+    "src/service/hardening.rs",
     "src/service/launchd/job.rs",
     "src/service/launchd/print.rs",
     "src/service/launchd/property_list.rs",
@@ -43,11 +44,13 @@ const PURE: &[&str] = &[
     "src/service/systemd/layers.rs",
     "src/service/systemd/properties.rs",
     "src/service/systemd/quoting.rs",
+    "src/service/systemd/sandbox.rs",
     "src/service/systemd/specifier.rs",
     "src/service/systemd/syntax.rs",
     "src/service/systemd/timespan.rs",
     "src/service/systemd/unit.rs",
     "src/service/systemd/version.rs",
+    "src/service/systemd/words.rs",
 ];
 
 /// Names that free functions in several files may share, because their file says the rest.

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use idlehands::instance::{BaseDirs, Brand, Env, Instance, Profile};
-use idlehands::service::spec::{Choices, ServiceSpec};
-use idlehands::service::systemd::unit::render;
+use idlehands::service::definition::Marked;
+use idlehands::service::spec::{Choices, Credential, ServiceSpec};
+use idlehands::service::systemd::unit::{TEMPLATE_PROFILE, marked, render, render_template};
 use idlehands::service::systemd::version::Version;
 
 #[test]
@@ -19,18 +20,49 @@ fn the_units_in_the_tree_are_those_an_install_writes() {
     for (profile, version) in [("default", 252), ("rescue", 252), ("default", 257)] {
         let profile = Profile::parse(profile).unwrap();
         let instance = Instance::new(Brand::Idlehands, profile, &Env::default(), &dirs);
-        let choices = Choices { program, dirs: &dirs, port: None, drain: Duration::from_secs(30) };
+        let choices = Choices::new(program, &dirs, Duration::from_secs(30));
         let spec = ServiceSpec::for_gateway(&instance, &choices).unwrap();
         let text = render(&spec, &instance.unit_name(), Version(version)).unwrap();
-        let file = format!("units/user/systemd-{version}/{}", instance.unit_name());
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
-        if std::env::var_os("UPDATE_EXPECT").is_some() {
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, &text).unwrap();
-        }
-        if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
-            outdated.push(file);
-        }
+        outdated.extend(compare(&format!("units/user/systemd-{version}/{}", instance.unit_name()), &text));
     }
     assert!(outdated.is_empty(), "run with UPDATE_EXPECT=1 and look at what changes: {outdated:?}");
+}
+
+/// The machine's: its token is there, as after a first install.
+#[test]
+fn the_system_units_in_the_tree_are_those_an_install_writes() {
+    let dirs = BaseDirs::under("/root");
+    let program = Path::new("/usr/local/bin/idlehands");
+    let mut outdated = Vec::new();
+    for (profile, version) in [("default", 252), ("rescue", 252), (TEMPLATE_PROFILE, 252), ("default", 257)] {
+        let profile = Profile::parse(profile).unwrap();
+        let instance = Instance::of_system(Brand::Idlehands, profile, &dirs);
+        let name = "IDLEHANDS_GATEWAY_TOKEN".to_owned();
+        let path = instance.paths.credentials.as_ref().unwrap().join(&name).display().to_string();
+        let credentials = vec![Credential { name, path }];
+        let choices = Choices { credentials, ..Choices::new(program, &dirs, Duration::from_secs(30)) };
+        let spec = ServiceSpec::for_gateway(&instance, &choices).unwrap();
+        let (unit, text) = match instance.profile.name() {
+            Some(TEMPLATE_PROFILE) => {
+                let unit = "idlehands-gateway@.service".to_owned();
+                let text = render_template(&spec, &unit, Version(version)).unwrap();
+                assert_eq!(marked(&text, Brand::Idlehands), Marked::Intact);
+                assert!(text.contains("gateway run") && !text.contains(TEMPLATE_PROFILE), "{text}");
+                (unit, text)
+            }
+            _ => (instance.unit_name(), render(&spec, &instance.unit_name(), Version(version)).unwrap()),
+        };
+        outdated.extend(compare(&format!("units/system/systemd-{version}/{unit}"), &text));
+    }
+    assert!(outdated.is_empty(), "run with UPDATE_EXPECT=1 and look at what changes: {outdated:?}");
+}
+
+/// The file's name, if it is not as it should be.
+fn compare(file: &str, text: &str) -> Option<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    (std::fs::read_to_string(&path).ok().as_deref() != Some(text)).then(|| file.to_owned())
 }

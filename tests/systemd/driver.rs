@@ -179,7 +179,7 @@ async fn act(
     let _claim = if changes { Some(claim(instance, words.claim).await?) } else { None };
     let systemd = Systemd::connect(instance, env).await;
     let before = systemd.observe().await;
-    let choices = Choices { program: &words.program, dirs, port: words.port, drain: Duration::from_secs(5) };
+    let choices = Choices { port: words.port, ..Choices::new(&words.program, dirs, Duration::from_secs(5)) };
     let spec = ServiceSpec::for_gateway(instance, &choices).unwrap();
     let desired = systemd.desire(&spec, &before).unwrap();
     let plan = plan(intent, Some(&desired), &before)?;

@@ -21,6 +21,8 @@ mod linger;
 mod operator;
 mod quoting;
 mod supervision;
+mod system_scope;
 mod unreachable;
 mod verbs;
+mod versions;
 mod without_bus;

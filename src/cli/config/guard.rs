@@ -49,6 +49,7 @@ pub(in crate::cli) fn config_not_written(context: &Context, error: WriteError) -
             CliError::new(ExitCode::Config, message).hint(format!("every setting: {command} config schema"))
         }
         WriteError::Unreadable(problem) => config_invalid(context, &[*problem]),
+        WriteError::Secret { .. } => CliError::new(ExitCode::Usage, error.to_string()),
         WriteError::Busy { .. } => {
             CliError::new(ExitCode::Temporary, error.to_string()).hint("try again in a moment")
         }

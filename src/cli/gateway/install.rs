@@ -3,7 +3,7 @@
 use clap::Args as ClapArgs;
 
 use super::preview::{Preview, preview};
-use super::service::{How, Verb, carry_out, service_error};
+use super::service::{How, Verb, Wanted, carry_out, only_root};
 use crate::cli::config::guard::{config_invalid, config_not_created};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -12,9 +12,9 @@ use crate::config::create::{CreateError, Token, create_minimal, ensure_token};
 use crate::config::section::Mode;
 use crate::config::tilde_path;
 use crate::exit::ExitCode;
-use crate::host;
 use crate::service::Scope;
-use crate::service::plan::{Install, Intent, Refusal};
+use crate::service::hardening::Hardening;
+use crate::service::plan::{Install, Intent};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -33,6 +33,13 @@ pub(super) struct Args {
     /// Let this user's services outlive the last session (loginctl enable-linger); the machine's do so anyway
     #[arg(long)]
     linger: bool,
+    /// How tightly it is shut in: strict breaks some tools (JIT compilers, debuggers), default breaks only tools that
+    /// shut themselves in (containers), off adds nothing. Kept from the install before unless given
+    #[arg(long, value_name = "CHOICE")]
+    hardening: Option<Hardening>,
+    /// Run the machine's gateway under this account, instead of one that is there only while it runs (with --system)
+    #[arg(long, value_name = "ACCOUNT")]
+    run_as: Option<String>,
     /// Show the definition that would be written, and do nothing
     #[arg(long, conflicts_with_all = ["diff", "dry_run", "json"])]
     print: bool,
@@ -44,14 +51,17 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    if args.run_as.is_some() && context.instance.scope != Scope::System {
+        let message = "a user's service runs as that user: --run-as needs --system";
+        return Err(CliError::new(ExitCode::Usage, message));
+    }
+    let wanted = Wanted { port: args.port, hardening: args.hardening, run_as: args.run_as };
     if args.print || args.diff {
         let what = if args.print { Preview::Definition } else { Preview::Changes };
-        return preview(what, args.port, context, ui);
-    }
-    if context.instance.scope == Scope::System && host::user::id() != 0 {
-        return Err(service_error(Refusal::NotRoot { verb: "install" }.into(), context));
+        return preview(what, &wanted, context, ui);
     }
     if !args.how.dry_run {
+        only_root("install", context)?;
         configure(args.how.json, context, ui)?;
     }
     let install =
@@ -63,7 +73,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         result: "installed",
         already: "the gateway service is installed as it should be",
     };
-    carry_out(&verb, args.port, &args.how, context, ui)
+    carry_out(&verb, &wanted, &args.how, context, ui)
 }
 
 /// A service that cannot start for want of a configuration or a token helps nobody.

@@ -18,8 +18,8 @@ use super::error::CliError;
 use super::health;
 use super::ui::Ui;
 use crate::exit::ExitCode;
-use service::carry_out;
 pub(super) use service::service_error;
+use service::{Wanted, carry_out};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -67,13 +67,13 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     match args.command {
         None => run::run(args.run, context, ui),
         Some(Command::Install(install)) => install::run(install, context, ui),
-        Some(Command::Uninstall(how)) => carry_out(&verbs::UNINSTALL, None, &how, context, ui),
-        Some(Command::Start(how)) => carry_out(&verbs::START, None, &how, context, ui),
-        Some(Command::Stop(how)) => carry_out(&verbs::STOP, None, &how, context, ui),
-        Some(Command::Restart(how)) => carry_out(&verbs::RESTART, None, &how, context, ui),
-        Some(Command::Reload(how)) => carry_out(&verbs::RELOAD, None, &how, context, ui),
-        Some(Command::Enable(how)) => carry_out(&verbs::ENABLE, None, &how, context, ui),
-        Some(Command::Disable(how)) => carry_out(&verbs::DISABLE, None, &how, context, ui),
+        Some(Command::Uninstall(how)) => carry_out(&verbs::UNINSTALL, &Wanted::default(), &how, context, ui),
+        Some(Command::Start(how)) => carry_out(&verbs::START, &Wanted::default(), &how, context, ui),
+        Some(Command::Stop(how)) => carry_out(&verbs::STOP, &Wanted::default(), &how, context, ui),
+        Some(Command::Restart(how)) => carry_out(&verbs::RESTART, &Wanted::default(), &how, context, ui),
+        Some(Command::Reload(how)) => carry_out(&verbs::RELOAD, &Wanted::default(), &how, context, ui),
+        Some(Command::Enable(how)) => carry_out(&verbs::ENABLE, &Wanted::default(), &how, context, ui),
+        Some(Command::Disable(how)) => carry_out(&verbs::DISABLE, &Wanted::default(), &how, context, ui),
         Some(Command::Status(args)) => status::run(args, context, ui),
         Some(Command::Call(call)) => call::run(call, context, ui),
         Some(Command::Health(health)) => health::run_gateway(health, context, ui),

@@ -1,6 +1,6 @@
 //! `gateway install --print` and `--diff`: the definition before anybody writes it.
 
-use super::service::desire;
+use super::service::{Wanted, desire};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
@@ -20,7 +20,7 @@ pub(super) enum Preview {
 /// Shows what an install would write, for the manager that is there.
 pub(super) fn preview(
     what: Preview,
-    port: Option<u16>,
+    wanted: &Wanted,
     context: &Context,
     ui: &mut Ui,
 ) -> Result<ExitCode, CliError> {
@@ -28,7 +28,7 @@ pub(super) fn preview(
     let desired = context.block_on(async {
         let manager = Native::connect(context.platform, &context.instance, &context.env).await;
         let before = manager.observe().await;
-        desire(&manager, &before, port, &config, context, ui).map(|desired| (desired, before))
+        desire(&manager, &before, wanted, &config, context, ui).map(|desired| (desired, before))
     })?;
     let (desired, before) = desired;
     match (what, &desired.diff) {

@@ -11,8 +11,8 @@ use crate::cli::ui::Ui;
 use crate::config::section::{AuthMode, Bind};
 use crate::exit::ExitCode;
 use crate::gateway::{self, Did, Flags, ForceError, Notice, Options, Prepared, Refusal, WsLog};
-use crate::host::{clock, fs, log};
-use crate::instance::Profile;
+use crate::host::{self, clock, fs, log};
+use crate::instance::{Profile, Scope};
 use crate::secret::Secret;
 use crate::service::last_failure::{self, LastFailure};
 use crate::service::spec::Restart;
@@ -185,6 +185,13 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
 
 fn attempt(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let instance = context.instance.clone();
+    if instance.scope == Scope::System && host::user::id() == 0 {
+        let message = "the machine's gateway runs under an account of its own, which its service gives it, and not as root";
+        let command = instance.command();
+        return Err(CliError::new(ExitCode::NotPermitted, message)
+            .hint(format!("Run it as a service: {command} gateway install  (then {command} gateway start)"))
+            .hint(format!("Or run your own in the foreground: {} gateway run", instance.brand.slug())));
+    }
     let refused = |refusal| refusal_error(refusal, &context.instance.command());
     if args.reset {
         reset(context, ui)?;

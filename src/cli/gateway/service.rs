@@ -15,18 +15,21 @@ use crate::client::{Address, probe};
 use crate::config::Config;
 use crate::config::resolve::gateway_port;
 use crate::exit::ExitCode;
-use crate::host::process;
+use crate::host::{self, process};
 use crate::instance::Paths;
+use crate::service::Scope;
 use crate::service::apply::{Outcome, Restored, apply};
 use crate::service::claim::claim;
 use crate::service::error::ServiceError;
 use crate::service::facts::Facts;
+use crate::service::hardening::Hardening;
 use crate::service::manager::{Circumstances, Manager, Patience, Probe, Progress, Run};
 use crate::service::native::Native;
 use crate::service::observed::Observed;
-use crate::service::plan::{Desired, Intent, Plan, plan};
-use crate::service::program;
-use crate::service::spec::{Choices, ServiceSpec};
+use crate::service::plan::{Desired, Intent, Plan, Refusal, plan};
+use crate::service::spec::{Account, Choices, ServiceSpec};
+use crate::service::systemd::unit::Installed;
+use crate::service::{program, secrets};
 
 /// How long another install may take before this one gives up.
 const CLAIM: Duration = Duration::from_secs(30);
@@ -76,10 +79,28 @@ struct Answer<'a> {
     service: Option<Facts>,
 }
 
+/// What the operator said about the definition; what they did not say stays as it is installed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    pub port: Option<u16>,
+    pub hardening: Option<Hardening>,
+    pub run_as: Option<String>,
+}
+
+/// Nobody else writes definitions of the machine's services, nor the configuration beside them.
+pub(super) fn only_root(verb: &'static str, context: &Context) -> Result<(), CliError> {
+    match context.instance.scope {
+        Scope::System if host::user::id() != 0 => {
+            Err(service_error(Refusal::NotRoot { verb }.into(), context))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Carries a verb out.
 pub(super) fn carry_out(
     verb: &Verb,
-    port: Option<u16>,
+    wanted: &Wanted,
     how: &How,
     context: &Context,
     ui: &mut Ui,
@@ -97,12 +118,15 @@ pub(super) fn carry_out(
             matches!(verb.intent, Intent::Install(_) | Intent::Uninstall | Intent::Enable | Intent::Disable)
                 && !how.dry_run;
         let failed = |error: ServiceError| service_error(error, context);
+        if changes {
+            only_root(verb.name, context)?;
+        }
         let _claim =
             if changes { Some(claim(&context.instance, CLAIM).await.map_err(failed)?) } else { None };
         let manager = Native::connect(context.platform, &context.instance, &context.env).await;
         let before = manager.observe().await;
         let desired = match verb.intent {
-            Intent::Install(_) => Some(desire(&manager, &before, port, &config, context, ui)?),
+            Intent::Install(_) => Some(desire(&manager, &before, wanted, &config, context, ui)?),
             _ => None,
         };
         let plan = plan(verb.intent, desired.as_ref(), &before).map_err(|refusal| failed(refusal.into()))?;
@@ -110,7 +134,7 @@ pub(super) fn carry_out(
             show_plan(verb, &plan, how, ui);
             return Ok(ExitCode::Ok);
         }
-        let probe = Health::new(port, &config, context);
+        let probe = Health::new(wanted.port, &config, context);
         let outcome = perform(&manager, &plan, &before, &probe, how, ui).await;
         conclude(verb, &plan, outcome, &manager, &probe, how, context, ui).await
     })
@@ -123,7 +147,7 @@ const RENAME: &str = "Use a path of letters, digits and the like, or a symbolic 
 pub(super) fn desire(
     manager: &Native,
     before: &Observed,
-    port: Option<u16>,
+    wanted: &Wanted,
     config: &Config,
     context: &Context,
     ui: &mut Ui,
@@ -137,7 +161,33 @@ pub(super) fn desire(
         ui.warning(&format!("the service will run {}, which may not last: {why}", program.path.display()));
     }
     let drain = config.gateway.drain_timeout_ms.millis();
-    let choices = Choices { program: &program.path, dirs: &context.dirs, port, drain };
+    if context.instance.scope == Scope::System && program::is_in_a_home(&program.real) {
+        let message = format!(
+            "a service of the machine cannot reach {}, which is in a home directory",
+            program.real.display()
+        );
+        return Err(CliError::new(ExitCode::Failed, message).hint(format!(
+            "Put the program where every account can run it: sudo install {} /usr/local/bin/",
+            program.real.display()
+        )));
+    }
+    let installed = before.definition.found.text().map(|text| Installed::read(text, context.instance.brand));
+    let installed = installed.unwrap_or_default();
+    let account = match wanted.run_as.as_ref().or(installed.account.as_ref()) {
+        Some(name) if context.instance.scope == Scope::System => {
+            Account::named(name).map_err(|error| CliError::new(ExitCode::Usage, error))?
+        }
+        _ => Account::Dynamic,
+    };
+    let choices = Choices {
+        program: &program.path,
+        dirs: &context.dirs,
+        port: wanted.port,
+        drain,
+        hardening: wanted.hardening.or(installed.hardening).unwrap_or_default(),
+        account,
+        credentials: secrets::to_hand_over(&context.instance, &installed.credentials),
+    };
     let spec = ServiceSpec::for_gateway(&context.instance, &choices);
     let spec = spec.map_err(|error| cannot(&error.to_string()))?;
     manager

@@ -276,7 +276,7 @@ mod tests {
         let dirs = BaseDirs::under("/Users/ada");
         let instance = Instance::new(Brand::Fased, Profile::parse("rescue").unwrap(), &Env::default(), &dirs);
         let program = Path::new("/opt/my <apps> & more/fased");
-        let choices = Choices { program, dirs: &dirs, port: Some(19201), drain: Duration::from_secs(30) };
+        let choices = Choices { port: Some(19201), ..Choices::new(program, &dirs, Duration::from_secs(30)) };
         ServiceSpec::for_gateway(&instance, &choices).unwrap()
     }
 

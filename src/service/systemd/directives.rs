@@ -88,17 +88,41 @@ pub fn kind(section: &str, key: &str) -> Kind {
             "RestartSec" | "RestartMaxDelaySec" | "TimeoutStartSec" | "TimeoutStopSec" | "TimeoutAbortSec"
             | "WatchdogSec" | "RuntimeMaxSec",
         ) => Span,
-        ("Service", "UMask") => Octal,
+        (
+            "Service",
+            "UMask"
+            | "StateDirectoryMode"
+            | "LogsDirectoryMode"
+            | "RuntimeDirectoryMode"
+            | "ConfigurationDirectoryMode",
+        ) => Octal,
         ("Service", "RestartForceExitStatus" | "SuccessExitStatus" | "RestartPreventExitStatus") => Codes,
         ("Service", "WorkingDirectory" | "RootDirectory" | "RootImage" | "PIDFile") => Path,
-        ("Service", "User" | "Group") => Text,
+        (
+            "Service",
+            "User"
+            | "Group"
+            | "ProtectSystem"
+            | "ProtectHome"
+            | "ProtectProc"
+            | "KeyringMode"
+            | "SystemCallErrorNumber",
+        ) => Text,
         (
             "Service",
             "ExecStart" | "ExecReload" | "ExecStop" | "ExecStartPre" | "ExecStartPost" | "ExecStopPost"
             | "ExecCondition",
         ) => Command,
         ("Service", "Environment") => Assignments,
-        ("Service", "SystemCallArchitectures")
+        (
+            "Service",
+            "SystemCallArchitectures"
+            | "RestrictAddressFamilies"
+            | "StateDirectory"
+            | "LogsDirectory"
+            | "RuntimeDirectory"
+            | "ConfigurationDirectory",
+        )
         | ("Install", "WantedBy" | "RequiredBy" | "Also" | "Alias") => Words,
         _ => Lines,
     }

@@ -21,7 +21,8 @@ use crate::service::error::ServiceError;
 use crate::service::manager::Manager;
 use crate::service::observed::Observed;
 use crate::service::plan::Desired;
-use crate::service::spec::{Choices, ServiceSpec};
+use crate::service::secrets;
+use crate::service::spec::{Account, Choices, ServiceSpec};
 
 /// What the look needs to know of the gateway.
 #[derive(Clone, Copy, Debug)]
@@ -286,7 +287,14 @@ impl Systemd {
             Some(record) if own => record.port,
             _ => told.and_then(Installed::port),
         };
-        let choices = Choices { program: &program, dirs: question.dirs, port, drain: question.drain };
+        let account = told.and_then(|told| Account::named(told.account.as_deref()?).ok());
+        let choices = Choices {
+            port,
+            hardening: told.and_then(|told| told.hardening).or(installed.hardening).unwrap_or_default(),
+            account: account.unwrap_or_default(),
+            credentials: secrets::to_hand_over(&self.instance, &installed.credentials),
+            ..Choices::new(&program, question.dirs, question.drain)
+        };
         let spec = ServiceSpec::for_gateway(&self.instance, &choices).map_err(|error| error.to_string())?;
         self.desire(&spec, observed).map_err(|error| error.to_string())
     }

@@ -20,6 +20,7 @@ mod perform;
 mod properties;
 mod prove;
 pub mod quoting;
+pub mod sandbox;
 pub mod siblings;
 pub mod specifier;
 pub mod surroundings;

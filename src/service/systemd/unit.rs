@@ -7,12 +7,15 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use super::quoting::{self, Unwritable};
+use super::sandbox::directives;
 use super::syntax::File;
 use super::timespan;
 use super::version::Version;
-use crate::instance::Brand;
+use super::words::{start_target, systemctl};
+use crate::instance::{Brand, Scope};
 use crate::service::definition::Marked;
-use crate::service::spec::{Mark, ServiceSpec};
+use crate::service::hardening::Hardening;
+use crate::service::spec::{Account, Credential, Mark, ServiceSpec, SystemPart};
 
 /// Why a service cannot be written as a unit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,33 +40,84 @@ pub enum RenderError {
     },
 }
 
-/// Writes the unit file of a user service for a manager of the given version.
+/// Writes the unit file of a service for a manager of the given version.
 pub fn render(spec: &ServiceSpec, unit: &str, version: Version) -> Result<String, RenderError> {
+    let (text, checksum_at) = unsigned(spec, unit, version)?;
+    Ok(signed(text, checksum_at, spec.mark.brand))
+}
+
+/// The name of a profile that stands for the instance of a template unit, to make the spec for [`render_template`].
+pub const TEMPLATE_PROFILE: &str = "instance-of-the-template";
+
+/// Writes a template unit (systemd.unit(5)), given the spec for [`TEMPLATE_PROFILE`]: its instances are profiles, whose
+/// names hold nothing that systemd would escape.
+pub fn render_template(spec: &ServiceSpec, unit: &str, version: Version) -> Result<String, RenderError> {
+    let (text, checksum_at) = unsigned(spec, unit, version)?;
+    let head = text[..checksum_at].replace(TEMPLATE_PROFILE, "%i");
+    let rest = text[checksum_at..].replace(TEMPLATE_PROFILE, "%i");
+    Ok(signed(format!("{head}{rest}"), head.len(), spec.mark.brand))
+}
+
+/// Puts the mark in that tells whether a text was changed.
+fn signed(mut text: String, at: usize, brand: Brand) -> String {
+    let checksum = format!("{}={}\n", brand.extension_key(CHECKSUM), checksum(&text));
+    text.insert_str(at, &checksum);
+    text
+}
+
+/// The text, and where its checksum belongs.
+fn unsigned(spec: &ServiceSpec, unit: &str, version: Version) -> Result<(String, usize), RenderError> {
+    let scope = if spec.system.is_some() { Scope::System } else { Scope::User };
     let Mark { brand, command, .. } = &spec.mark;
     let mut text = Text::default();
     text.line(&format!(
         "# Written by `{command} gateway install`, which does not overwrite changes made here."
     ));
-    text.line(&format!("# Changes belong in a drop-in: systemctl --user edit {unit}"));
+    text.line(&format!("# Changes belong in a drop-in: {} edit {unit}", systemctl(scope)));
     text.section("Unit");
     text.set("Description", &quoting::scalar("the description", &spec.description)?);
+    if scope == Scope::System {
+        // A user manager has no such target (lifecycle notes C4).
+        text.set("Wants", "network-online.target");
+        text.set("After", "network-online.target");
+    }
     text.set("StartLimitIntervalSec", &timespan::write(spec.restart.interval));
     text.set("StartLimitBurst", &spec.restart.burst.to_string());
     text.set(&brand.extension_key(PROFILE), &quoting::scalar("the profile", &spec.mark.profile)?);
+    text.set(&brand.extension_key(HARDENING), spec.hardening.word());
     text.set(&brand.extension_key(GENERATOR), &quoting::scalar("the release", &spec.mark.generator)?);
     let checksum_at = text.0.len();
 
     text.section("Service");
     process(&mut text, spec, version)?;
     supervision(&mut text, spec, version);
-    hardening(&mut text);
+    if let Some(system) = &spec.system {
+        account(&mut text, system)?;
+    }
+    for (key, value) in directives(scope, spec.hardening) {
+        text.set(key, value);
+    }
 
     text.section("Install");
-    text.set("WantedBy", "default.target");
+    text.set("WantedBy", start_target(scope));
+    Ok((text.0, checksum_at))
+}
 
-    let checksum = format!("{}={}\n", brand.extension_key(CHECKSUM), checksum(&text.0));
-    text.0.insert_str(checksum_at, &checksum);
-    Ok(text.0)
+/// Whom it runs as, and the directories that the manager makes for that account.
+fn account(text: &mut Text, system: &SystemPart) -> Result<(), RenderError> {
+    match &system.account {
+        Account::Dynamic => text.set("DynamicUser", "yes"),
+        Account::Named(name) => text.set("User", &quoting::scalar("the account", name)?),
+    }
+    let directory = quoting::scalar("the name of the directories", &system.directory)?;
+    for kind in ["State", "Logs", "Runtime"] {
+        text.set(&format!("{kind}Directory"), &directory);
+        text.set(&format!("{kind}DirectoryMode"), "0700");
+    }
+    // Root's, and for the service to read: what is secret is handed over as a credential.
+    text.set("ConfigurationDirectory", &directory);
+    text.set("ConfigurationDirectoryMode", "0755");
+    Ok(())
 }
 
 /// What runs, and with what.
@@ -127,16 +181,9 @@ fn supervision(text: &mut Text, spec: &ServiceSpec, version: Version) {
     text.set("OOMPolicy", "continue");
 }
 
-/// What a user manager can really enforce, and tools of an agent do not need (lifecycle notes E5).
-fn hardening(text: &mut Text) {
-    for key in ["NoNewPrivileges", "LockPersonality", "RestrictRealtime", "RestrictSUIDSGID"] {
-        text.set(key, "yes");
-    }
-    text.set("SystemCallArchitectures", "native");
-}
-
 const PROFILE: &str = "Profile";
 const GENERATOR: &str = "Generator";
+const HARDENING: &str = "Hardening";
 const CHECKSUM: &str = "Checksum";
 
 #[derive(Default)]
@@ -190,6 +237,12 @@ pub fn same_meaning(a: &str, b: &str, brand: Brand) -> bool {
     meaning(a) == meaning(b)
 }
 
+/// Reads `ID:PATH`.
+fn credential(line: &str) -> Option<Credential> {
+    let (name, path) = line.split_once(':')?;
+    Some(Credential { name: name.to_owned(), path: quoting::without_specifiers(path) })
+}
+
 /// What an installed unit file says, in words that people and programs can use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Installed {
@@ -201,6 +254,12 @@ pub struct Installed {
     pub environment: Vec<(String, String)>,
     /// The release that wrote it.
     pub generator: Option<String>,
+    /// How tightly it was shut in; none where the mark does not say.
+    pub hardening: Option<Hardening>,
+    /// The account that it runs as, if it is one that the administrator made.
+    pub account: Option<String>,
+    /// The secrets that are handed to it.
+    pub credentials: Vec<Credential>,
 }
 
 impl Installed {
@@ -223,6 +282,13 @@ impl Installed {
             working_directory: directory,
             environment,
             generator: file.value("Unit", &brand.extension_key(GENERATOR)).map(str::to_owned),
+            hardening: file.value("Unit", &brand.extension_key(HARDENING)).and_then(|word| word.parse().ok()),
+            account: file.value("Service", "User").map(quoting::without_specifiers),
+            credentials: file
+                .values("Service", "LoadCredential")
+                .into_iter()
+                .filter_map(credential)
+                .collect(),
         }
     }
 
@@ -240,14 +306,14 @@ mod tests {
 
     use super::*;
     use crate::instance::{BaseDirs, Env, Instance, Profile};
-    use crate::service::spec::{Choices, Credential};
+    use crate::service::spec::Choices;
 
     fn spec() -> ServiceSpec {
         let dirs = BaseDirs::under("/home/ada");
         let profile = Profile::parse("rescue").unwrap();
         let instance = Instance::new(Brand::Fased, profile, &Env::default(), &dirs);
         let program = Path::new("/opt/my apps/fased");
-        let choices = Choices { program, dirs: &dirs, port: Some(19201), drain: Duration::from_secs(30) };
+        let choices = Choices { port: Some(19201), ..Choices::new(program, &dirs, Duration::from_secs(30)) };
         ServiceSpec::for_gateway(&instance, &choices).unwrap()
     }
 
