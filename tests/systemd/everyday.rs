@@ -86,3 +86,41 @@ fn an_install_can_be_looked_at_before_it_is_done() {
     assert!(other.ok().contains("\n+ExecStart=/usr/local/bin/idlehands gateway run --port 19555"), "{other}");
     assert_eq!(machine.user(&format!("cat {file}")).ok(), printed.ok());
 }
+
+#[test]
+fn the_operators_settings_are_a_drop_in_that_the_manager_took_or_nothing() {
+    let machine = set_up();
+    assert_eq!(machine.user("echo | idlehands gateway edit --stdin").code, 4);
+    machine.user("idlehands gateway install").ok();
+    let unit = machine.user(&format!("cat .config/systemd/user/{UNIT}")).ok().to_owned();
+    let file = format!("/home/tester/.config/systemd/user/{UNIT}.d/override.conf");
+    let edit = |text: &str| machine.user(&format!("printf '{text}' | idlehands gateway edit --stdin"));
+    let written = edit("[Service]\\nRestartSec=7\\n");
+    assert_eq!(written.ok(), format!("Wrote {file}"), "{written}");
+    assert_eq!(machine.property(UNIT, "RestartUSec"), "7s");
+    assert_eq!(edit("[Service]\\nRestartSec=7\\n").ok(), "Nothing to do: the settings are as they were");
+
+    for wrong in ["[Service]\\nRestartSec=soon\\n", "RestartSec=3\\n", "[Service]\\nRestart\\n"] {
+        let refused = edit(wrong);
+        assert_eq!(refused.code, 1, "{refused}");
+        assert!(refused.stderr.contains("hint: what was there before is back"), "{refused}");
+        assert_eq!(machine.user(&format!("cat {file}")).ok(), "[Service]\nRestartSec=7");
+        assert_eq!(machine.property(UNIT, "RestartUSec"), "7s");
+    }
+
+    // The editor gets a copy of what is there; what it leaves is what counts.
+    machine.user("printf '#!/bin/sh\\nsed -i s/7/9/ \"$2\"\\n' >ed; chmod +x ed").ok();
+    machine.user("EDITOR=false VISUAL='./ed --wait' idlehands gateway edit").ok();
+    assert_eq!(machine.property(UNIT, "RestartUSec"), "9s");
+    let failed = machine.user("VISUAL=false idlehands gateway edit");
+    assert_eq!(failed.code, 1, "{failed}");
+    assert!(failed.stderr.contains("nothing was changed"), "{failed}");
+
+    assert_eq!(edit("").ok(), format!("Removed {file}"));
+    assert_eq!(machine.property(UNIT, "RestartUSec"), "5s");
+    assert_eq!(
+        machine.user(&format!("cat .config/systemd/user/{UNIT}")).ok(),
+        unit,
+        "the unit itself is left alone"
+    );
+}

@@ -1,6 +1,7 @@
 //! `gateway`: runs the gateway, and everything about its service.
 
 mod call;
+mod edit;
 mod install;
 mod preview;
 mod progress;
@@ -49,6 +50,8 @@ enum Command {
     Enable(service::How),
     /// Do not start the service at login; whether it runs now stays as it is
     Disable(service::How),
+    /// Change the service's settings, in a drop-in of your own
+    Edit(edit::Args),
     /// Show the service and the gateway, and whether it answers
     Status(status::Args),
     /// Call any method of the gateway
@@ -74,6 +77,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         Some(Command::Reload(how)) => carry_out(&verbs::RELOAD, &Wanted::default(), &how, context, ui),
         Some(Command::Enable(how)) => carry_out(&verbs::ENABLE, &Wanted::default(), &how, context, ui),
         Some(Command::Disable(how)) => carry_out(&verbs::DISABLE, &Wanted::default(), &how, context, ui),
+        Some(Command::Edit(args)) => edit::run(args, context, ui),
         Some(Command::Status(args)) => status::run(args, context, ui),
         Some(Command::Call(call)) => call::run(call, context, ui),
         Some(Command::Health(health)) => health::run_gateway(health, context, ui),

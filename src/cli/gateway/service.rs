@@ -32,7 +32,7 @@ use crate::service::systemd::unit::Installed;
 use crate::service::{program, secrets};
 
 /// How long another install may take before this one gives up.
-const CLAIM: Duration = Duration::from_secs(30);
+pub(super) const CLAIM: Duration = Duration::from_secs(30);
 /// How long one question to the gateway may take.
 const PROBE: Duration = Duration::from_secs(2);
 

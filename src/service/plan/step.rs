@@ -76,6 +76,12 @@ pub enum Step {
         /// Whether the end of the job is waited for.
         wait: bool,
     },
+    /// Look whether the manager took settings of the operator's as they are written.
+    CheckDropIn {
+        /// The settings.
+        #[serde(skip)]
+        text: String,
+    },
     /// Have it look at its configuration again.
     ReloadService,
     /// Wait until it is at rest and runs, be it the same process or a new one.
@@ -116,6 +122,7 @@ impl fmt::Display for Step {
             Self::WriteDefinition { path, .. } => write!(f, "write {}", path.display()),
             Self::RemoveDefinition { path } => write!(f, "remove {}", path.display()),
             Self::Reload => f.write_str("reload the manager's definitions"),
+            Self::CheckDropIn { .. } => f.write_str("check what the manager understood of them"),
             Self::CheckDefinition { .. } => f.write_str("check what the manager understood"),
             Self::Enable => f.write_str("enable"),
             Self::Disable => f.write_str("disable"),

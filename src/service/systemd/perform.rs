@@ -41,6 +41,7 @@ pub(super) async fn perform_step(
         Step::RemoveDefinition { path } => on_disk("remove", path.clone(), host::fs::remove).await?,
         Step::Reload => link.reload().await?,
         Step::CheckDefinition { strict } => return check_definition(systemd, link, *strict).await,
+        Step::CheckDropIn { text } => check_drop_in(systemd, link, text).await?,
         Step::Enable => link.enable(unit).await?,
         Step::Disable => link.disable(unit).await?,
         Step::ResetFailed => link.reset_failed(unit).await?,
@@ -127,6 +128,25 @@ async fn check_definition(systemd: &Systemd, link: &Link, strict: bool) -> Resul
         (false, true) => Err(ServiceError::NotTaken { unit, why: words.join("; ") }),
         (false, false) => Ok(words),
     }
+}
+
+/// Whether the unit is still loaded, and every setting that can be looked at is in force as it is written.
+async fn check_drop_in(systemd: &Systemd, link: &Link, text: &str) -> Result<(), ServiceError> {
+    let unit = systemd.unit.clone();
+    let file = File::parse(text);
+    if let Some((line, _)) = file.ignored().next() {
+        let why = format!("line {line} of the settings is outside a section, or sets nothing");
+        return Err(ServiceError::NotTaken { unit, why });
+    }
+    let force = link.service(&unit).await?;
+    let state = force.unit_state(false);
+    if !state.is_loaded() {
+        let why = state.load_error.unwrap_or_else(|| "it gives no reason".to_owned());
+        return Err(ServiceError::NotTaken { unit, why: format!("{}: {why}", state.load_state) });
+    }
+    let differences = effective::differences(&file, &force);
+    let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    if words.is_empty() { Ok(()) } else { Err(ServiceError::NotTaken { unit, why: words.join("; ") }) }
 }
 
 /// Runs a job to its end, or hands it over.
