@@ -36,6 +36,10 @@ pub fn space(path: &Path) -> Result<Space, String> {
 pub fn architecture(path: &Path) -> Option<u16> {
     use std::io::Read;
     let mut head = [0_u8; 20];
+    // Opening a pipe may never return.
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
     std::fs::File::open(path).ok()?.read_exact(&mut head).ok()?;
     parse_architecture(&head)
 }

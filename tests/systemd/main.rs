@@ -13,6 +13,7 @@
 mod support;
 
 mod boots;
+mod doctor;
 mod driver;
 mod everyday;
 mod handover;

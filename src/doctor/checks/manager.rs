@@ -23,9 +23,11 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         Manager::Reached(reached) => reached,
     };
     let mut found = Vec::new();
-    if !service.stale.is_empty() {
+    let nothing_differs = service.stale_by_hint && service.drift.is_empty() && service.drop_ins.is_empty();
+    if !service.stale.is_empty() && !nothing_differs {
+        let severity = if service.stale_by_hint { Severity::Info } else { Severity::Warning };
         found.push(
-            Finding::new("manager.stale", Severity::Warning, "systemd has not read what is on disk")
+            Finding::new("manager.stale", severity, "systemd has not read what is on disk")
                 .differs(None, Some(service.stale.join("; ")))
                 .repair(Class::Fix, [Action::Reload])
                 .hint(format!("By hand: {} daemon-reload", words::systemctl(observed.scope))),

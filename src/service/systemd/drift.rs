@@ -25,6 +25,8 @@ pub struct Sides<'a> {
     pub drop_ins: &'a [Layer],
     /// Whether the unit file is ours to write.
     pub own: bool,
+    /// Whether the unit still has our mark: without it, it may be another unit altogether.
+    pub marked: bool,
     /// Whether the manager cannot use the definition at all.
     pub unusable: bool,
 }
@@ -196,7 +198,8 @@ impl Look<'_> {
         let in_unit = !matches!(verdict, Verdict::Overridden | Verdict::Harmful);
         let side = if in_unit { self.unit } else { self.all };
         let mends = match verdict {
-            Verdict::Outdated | Verdict::Missing | Verdict::Dropped => true,
+            Verdict::Outdated => true,
+            Verdict::Missing | Verdict::Dropped => self.sides.marked,
             Verdict::Edited | Verdict::Conflict => self.sides.unusable,
             Verdict::Elsewhere => weight > Weight::Taste,
             Verdict::Overridden | Verdict::Harmful | Verdict::Ignored => false,

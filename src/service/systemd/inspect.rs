@@ -46,6 +46,8 @@ pub struct Inspection {
     pub drift: Vec<Drift>,
     /// Why the manager should read its files again.
     pub stale: Vec<String>,
+    /// Whether only its own hint says so, and nothing that is known differs.
+    pub stale_by_hint: bool,
     /// The unit file that counts, where there is one: ours, or somebody else's.
     pub unit: Option<PathBuf>,
     /// Whether that file is ours to write.
@@ -132,6 +134,9 @@ impl Mender {
 /// The name of our own drop-in, which comes after those of everybody else.
 pub const CORRECTIVE: &str = "zz-doctor.conf";
 
+/// What the manager's own hint is worth (lifecycle notes E9.2).
+const HINT: &str = "files changed since systemd read them";
+
 /// The files on disk.
 #[derive(Default)]
 struct Files {
@@ -194,6 +199,7 @@ impl Systemd {
         Inspection {
             desired,
             drift,
+            stale_by_hint: stale.iter().all(|why| why == HINT),
             stale,
             unit: files.unit.as_ref().map(|layer| layer.path.clone()),
             own,
@@ -315,7 +321,8 @@ impl Systemd {
         let record = observed.record.record();
         let record =
             record.filter(|record| record.unit == observed.unit && record.path == observed.definition.path);
-        let intact = unit::marked(&unit.file.to_string(), self.instance.brand) == Marked::Intact;
+        let mark = unit::marked(&unit.file.to_string(), self.instance.brand);
+        let intact = mark == Marked::Intact;
         let applied = match record {
             _ if intact => Some(unit.clone()),
             Some(record) => Some(Layer { path: record.path.clone(), file: File::parse(&record.text) }),
@@ -323,8 +330,15 @@ impl Systemd {
         };
         let load_state = observed.manager.reached().map(|reached| reached.state.load_state.as_str());
         let unusable = matches!(load_state, Some("bad-setting" | "error"));
-        let sides =
-            Sides { wanted, applied: applied.as_ref(), unit, drop_ins: &files.drop_ins, own, unusable };
+        let sides = Sides {
+            wanted,
+            applied: applied.as_ref(),
+            unit,
+            drop_ins: &files.drop_ins,
+            own,
+            marked: mark != Marked::No,
+            unusable,
+        };
         drift::drift(&sides, terms, specifiers)
     }
 }
@@ -365,7 +379,7 @@ fn stale(
     let Some(reached) = observed.manager.reached() else { return Vec::new() };
     let (state, mut why) = (&reached.state, Vec::new());
     if state.need_daemon_reload {
-        why.push("files changed since systemd read them".to_owned());
+        why.push(HINT.to_owned());
     }
     let loaded = matches!(state.load_state.as_str(), "loaded" | "bad-setting" | "error");
     if files.unit.is_some() && state.load_state == "not-found" {
@@ -438,6 +452,9 @@ fn unusable_file(name: &Name, held: &super::layers::Held, path: &Path) -> Option
         Err(error) => Some(need(name, held, path, error.to_string())),
         Ok(meta) if directory && !meta.is_dir() => {
             Some(need(name, held, path, "it is not a directory".to_owned()))
+        }
+        Ok(meta) if !directory && !meta.is_file() => {
+            Some(need(name, held, path, "it is not a file".to_owned()))
         }
         Ok(_) if !directory => {
             std::fs::File::open(path).err().map(|error| need(name, held, path, error.to_string()))
