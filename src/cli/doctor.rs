@@ -92,13 +92,14 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
             claim(&context.instance, PATIENCE).await.map_err(|error| service_error(error, context))?;
         let before = findings.clone();
         let mut repaired = Repaired::default();
+        let mut last = Vec::new();
         for _ in 0..ROUNDS {
             let (systemd, seen) = around.look().await;
             facts = seen;
             findings = diagnose(&facts);
             let may = Permission { force: args.force, restart: args.yes || !args.non_interactive };
             let plan = repair::plan(&facts, &findings, may);
-            if plan.steps.is_empty() || !agreed(&args, &plan, &findings, ui) {
+            if plan.steps.is_empty() || plan.steps == last || !agreed(&args, &plan, &findings, ui) {
                 break;
             }
             let port = facts.port.as_ref().ok().copied();
@@ -114,6 +115,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
             repaired.restarted |= plan.restarts;
             repaired.steps.extend(repair::shown(&plan));
             repaired.diffs.extend(plan.diffs);
+            last = plan.steps;
             match done {
                 Ok(notes) => repaired.notes.extend(notes),
                 Err((step, error)) => {

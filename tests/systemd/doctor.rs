@@ -82,6 +82,9 @@ mkdir ~/pristine; cp -a $C ~/pristine/user; cp -a ~/.idlehands/service ~/pristin
 . ~/restore
 "#;
 
+/// Undoes a case, and looks whether it is undone.
+const UNDO: &str = ". ~/restore >/dev/null 2>&1; echo \"ANSWER $(idlehands doctor --json | tr '\\n' ' ')\"";
+
 /// Looks, repairs twice as the case allows, and looks again; each answer on a line of its own.
 fn script(case: &Case) -> String {
     let step = |args: &str| {
@@ -89,7 +92,7 @@ fn script(case: &Case) -> String {
     };
     let sum = "echo \"SUM $(find $C $R/systemd/user ~/.idlehands/service/record.json ~/.idlehands/idlehands.json -type f 2>/dev/null | sort | xargs -r cat 2>/dev/null | sha256sum)\"; ";
     format!(
-        ". ~/words; {}\n{look}{sum}{fix}{sum}{force}{look}{force}if {}; then echo KEPT; fi; . ~/restore >/dev/null 2>&1; {look}",
+        ". ~/words; {}\n{look}{sum}{fix}{sum}{force}{look}{force}if {}; then echo KEPT; fi",
         case.shell,
         if case.keeps.is_empty() { "true" } else { case.keeps },
         look = step(""),
@@ -181,7 +184,8 @@ fn every_mutation_is_found_repaired_and_converges_and_what_is_harmless_is_not_to
         as_root(&machine, case);
         let ran = machine.user(&script(case));
         machine.root("rm -rf /etc/systemd/user/service.d").ok();
-        if let Err(why) = judge(case, &ran.stdout) {
+        let undone = machine.user(UNDO);
+        if let Err(why) = judge(case, &format!("{}{}", ran.stdout, undone.stdout)) {
             wrong.push(format!("line {}: {}\n{why}\n{}", case.line, case.shell, ran.stderr));
         }
     }

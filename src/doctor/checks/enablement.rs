@@ -1,7 +1,7 @@
 //! Whether the service starts by itself, and outlives the last session.
 
 use crate::doctor::facts::Facts;
-use crate::doctor::finding::{Action, Class, Finding, Severity};
+use crate::doctor::finding::{Action, Class, Finding, Repair, Severity};
 use crate::instance::Scope;
 use crate::service::definition::Standing;
 use crate::service::observed::Linger;
@@ -16,7 +16,6 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     }
     let mut found = Vec::new();
     let (state, unit) = (&reached.state, &observed.unit);
-    let enabled = state.unit_file_state.starts_with("enabled");
     // A unit that lost its section about this is told by that.
     let wish = |id, summary: &str, action| {
         Finding::new(id, Severity::Warning, summary)
@@ -28,15 +27,25 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             .repair(Class::Fix, [action, Action::Reload])
             .hint(format!("By hand: {} reenable {unit}", words::systemctl(observed.scope)))
     };
-    match (enabled, state.wanted_at_login) {
-        (true, true) => {}
-        (true, false) => found.push(wish(
+    let own = facts.service.own;
+    match (state.unit_file_state.as_str(), state.wanted_at_login) {
+        // The manager cannot tell, and why is told elsewhere.
+        ("bad" | "", _) => {}
+        ("disabled", _) => {
+            found.push(wish("enablement.disabled", "the service does not start by itself", Action::Enable));
+        }
+        (_, true) => {}
+        (_, false) => found.push(wish(
             "enablement.edge",
-            "the service counts as enabled, and no target that is reached wants it: it does not start by itself",
+            "no target that is reached wants the service, whatever its file says: it does not start by itself",
             Action::Reenable,
         )),
-        (false, true) if state.unit_file_state == "enabled-runtime" => {}
-        (false, _) => found.push(wish("enablement.disabled", "the service does not start by itself", Action::Enable)),
+    }
+    if !own {
+        // Enabling and disabling change a link that somebody else looks after (lifecycle notes E9.5).
+        found
+            .iter_mut()
+            .for_each(|finding| finding.repair = Repair { class: Class::Manual, actions: Vec::new() });
     }
     if observed.scope == Scope::User {
         found.extend(lingering(facts));

@@ -50,6 +50,7 @@ fn inherited(facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     };
     let brand = facts.instance.brand;
+    let (class, actions) = super::process::again(facts);
     let names = ["GATEWAY_TOKEN", "GATEWAY_PASSWORD", "GATEWAY_PORT"].map(|name| brand.var(name));
     let all = names.iter().map(String::as_str).chain(["LD_PRELOAD", "LD_LIBRARY_PATH"]);
     let still = |name: &str| {
@@ -65,7 +66,7 @@ fn inherited(facts: &Facts) -> Vec<Finding> {
                 format!("the process that runs still has {name} in its environment"),
             )
             .key(format!("Environment:{name}"))
-            .repair(Class::Fix, [Action::Restart])
+            .repair(class, actions.clone())
         })
         .collect()
 }

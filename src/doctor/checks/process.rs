@@ -3,11 +3,12 @@
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Action, Class, Finding, Severity};
 use crate::service::redact;
+use crate::service::systemd::contract::Weight;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let Some(process) = &facts.process else { return Vec::new() };
     let mut found = Vec::new();
-    let restart = || [Action::Restart];
+    let restart = || again(facts);
     let hint = format!("Restart it: {} gateway restart", facts.instance.command());
     if process.replaced {
         let path = process.exe.clone().unwrap_or_default();
@@ -16,7 +17,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             Severity::Warning,
             "the program on disk is not the one that runs: it was upgraded, moved or removed",
         );
-        found.push(finding.at(path, None).repair(Class::Fix, restart()).hint(hint.clone()));
+        found.push(finding.at(path, None).repair(restart().0, restart().1).hint(hint.clone()));
     }
     let wanted = &facts.service.command;
     let literal = wanted.iter().all(|word| !word.contains('$'));
@@ -29,7 +30,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         )
         .key("ExecStart")
         .differs(words(wanted), words(&process.command));
-        found.push(finding.repair(Class::Fix, restart()).hint(hint.clone()));
+        found.push(finding.repair(restart().0, restart().1).hint(hint.clone()));
     }
     let running =
         facts.ready.as_ref().and_then(|ready| ready.as_ref().ok()).and_then(|ready| ready.version.as_deref());
@@ -44,4 +45,20 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         found.push(finding.hint(hint));
     }
     found
+}
+
+/// A restart, where the definition that would be started is the right one and can be.
+pub(super) fn again(facts: &Facts) -> (Class, Vec<Action>) {
+    let service = &facts.service;
+    let wrong = service.drift.iter().any(|drift| drift.weight == Weight::Identity);
+    let loaded = service.observed.manager.reached().is_some_and(|reached| reached.state.is_loaded());
+    match !wrong
+        && loaded
+        && service.needs.is_empty()
+        && service.stale.is_empty()
+        && facts.config.config.is_ok()
+    {
+        true => (Class::Fix, vec![Action::Restart]),
+        false => (Class::Manual, Vec::new()),
+    }
 }

@@ -300,7 +300,9 @@ fn meant<'a>(section: &str, key: &str, wanted: &'a Merged) -> Option<&'a str> {
 
 /// The unit's text with our values for these names, everything else as it is.
 pub fn mended(unit: &str, wanted: &Layer, names: &[Name], specifiers: &Specifiers) -> String {
+    let ours = wanted.file.to_string();
     let mut file = super::syntax::File::parse(unit);
+    file.drop_cut_off_line(&ours.lines().collect::<Vec<_>>());
     let mut keys: Vec<(&str, &str)> =
         names.iter().map(|name| (name.section.as_str(), name.key.as_str())).collect();
     keys.sort_unstable();
@@ -331,7 +333,6 @@ pub fn mended(unit: &str, wanted: &Layer, names: &[Name], specifiers: &Specifier
         lines
     };
     // Where nothing of anybody else's is left, the unit is ours again, line by line.
-    let ours = wanted.file.to_string();
     if sorted(&mended) == sorted(&ours) { ours } else { mended }
 }
 
@@ -424,4 +425,203 @@ pub fn corrective(command: &str, wanted: &Layer, names: &[Name], specifiers: &Sp
         mend_variables(&mut file, wanted, &variables, specifiers);
     }
     file.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::super::syntax::File;
+    use super::*;
+    use crate::instance::Brand;
+
+    const WANTED: &str = "[Unit]\nDescription=A\nX-Fased-Checksum=1\n[Service]\nType=notify\nExecStart=/bin/a run\n\
+        Environment=PATH=/bin\nEnvironment=FASED_PROFILE=\nRestart=on-failure\nTimeoutStopSec=45\nKillMode=mixed\n\
+        RestartPreventExitStatus=78 7\n[Install]\nWantedBy=default.target\n";
+
+    fn layer(path: &str, text: &str) -> Layer {
+        Layer { path: path.into(), file: File::parse(text) }
+    }
+
+    fn terms() -> Terms {
+        Terms { brand: Brand::Fased, drain: Duration::from_secs(30), user_scope: true }
+    }
+
+    fn differences(applied: Option<&str>, unit: &str, drop_ins: &[&str]) -> Vec<Drift> {
+        let applied = applied.map(|text| layer("/r", text));
+        let drop_ins: Vec<Layer> =
+            drop_ins.iter().enumerate().map(|(at, text)| layer(&format!("/d{at}"), text)).collect();
+        let sides = Sides {
+            wanted: &layer("/u", WANTED),
+            applied: applied.as_ref(),
+            unit: &layer("/u", unit),
+            drop_ins: &drop_ins,
+            own: true,
+            marked: true,
+            unusable: false,
+        };
+        drift(&sides, &terms(), &Specifiers::default())
+    }
+
+    fn shown(found: &[Drift]) -> Vec<String> {
+        let spot =
+            |drift: &Drift| drift.spot.as_ref().map(|spot| format!("{}:{}", spot.path.display(), spot.line));
+        found
+            .iter()
+            .map(|drift| {
+                let (verdict, weight) = (drift.verdict, drift.weight);
+                format!(
+                    "{} {verdict:?} {weight:?} {} {}",
+                    drift.name,
+                    spot(drift).unwrap_or_default(),
+                    drift.mends
+                )
+            })
+            .collect()
+    }
+
+    /// Lifecycle notes E8.
+    #[test]
+    fn every_row_of_the_table_has_its_verdict() {
+        let with = |from: &str, to: &str| WANTED.replace(from, to);
+        let old = with("KillMode=mixed", "KillMode=process");
+        let mine = with("KillMode=mixed", "KillMode=none");
+        let table: [(Option<&str>, &str, &[&str], &[&str]); 13] = [
+            (Some(WANTED), WANTED, &[], &[]),
+            (Some(&old), &old, &[], &["KillMode Outdated Contract /u:11 true"]),
+            (Some(WANTED), &mine, &[], &["KillMode Edited Contract /u:11 false"]),
+            (Some(&old), &mine, &[], &["KillMode Conflict Contract /u:11 false"]),
+            (None, &mine, &[], &["KillMode Edited Contract /u:11 false"]),
+            (Some(WANTED), &with("KillMode=mixed\n", ""), &[], &["KillMode Missing Contract /u:0 true"]),
+            (
+                Some(WANTED),
+                &with("KillMode=mixed", "KillMode=x"),
+                &[],
+                &["KillMode Dropped Contract /u:11 true"],
+            ),
+            (
+                Some(WANTED),
+                WANTED,
+                &["[Service]\nKillMode=none\n"],
+                &["KillMode Overridden Contract /d0:2 false"],
+            ),
+            (Some(WANTED), WANTED, &["[Service]\nKillMode=none\n", "[Service]\nKillMode=mixed\n"], &[]),
+            (Some(WANTED), WANTED, &["[Service]\nNice=5\nEnvironment=A=1\n"], &[]),
+            (
+                Some(WANTED),
+                WANTED,
+                &["[Service]\nTimeoutStopSec=2min\n"],
+                &["TimeoutStopSec Overridden Taste /d0:2 false"],
+            ),
+            (
+                Some(WANTED),
+                WANTED,
+                &["[Service]\nEnvironment=\n"],
+                &[
+                    "Environment:FASED_PROFILE Overridden Identity /d0:2 false",
+                    "Environment:PATH Overridden Contract /d0:2 false",
+                ],
+            ),
+            (
+                Some(WANTED),
+                WANTED,
+                &["[Service]\nUser=x\nRestrat=no\n"],
+                &["User Harmful Identity /d0:2 false", "Restrat Ignored Contract /d0:3 false"],
+            ),
+        ];
+        for (applied, unit, drop_ins, expected) in table {
+            assert_eq!(shown(&differences(applied, unit, drop_ins)), expected, "{unit} {drop_ins:?}");
+        }
+    }
+
+    #[test]
+    fn values_that_sound_like_a_secret_are_not_shown() {
+        let drop_in = "[Service]\nEnvironment=FASED_GATEWAY_TOKEN=hunter2\nExecStart=\nExecStart=/bin/a --token hunter2\n";
+        let found = differences(Some(WANTED), WANTED, &[drop_in]);
+        assert_eq!(found.len(), 2);
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+    }
+
+    #[test]
+    fn a_mended_unit_is_ours_and_what_the_operator_added_stays() {
+        let specifiers = Specifiers::default();
+        let wanted = layer("/u", WANTED);
+        let names = |found: &[Drift]| found.iter().map(|drift| drift.name.clone()).collect::<Vec<_>>();
+        for broken in [
+            WANTED.replace("KillMode=mixed\n", ""),
+            WANTED.replace("on-failure", "no"),
+            WANTED.replace("Environment=PATH=/bin\n", "").replace("FASED_PROFILE=", "FASED_PROFILE=x"),
+            WANTED[..120].to_owned(),
+        ] {
+            let found = differences(Some(WANTED), &broken, &[]);
+            assert_eq!(mended(&broken, &wanted, &names(&found), &specifiers), WANTED, "{broken}");
+        }
+        let added = WANTED.replace("KillMode=mixed", "# mine\nNice=5\nKillMode=none");
+        let found = differences(Some(WANTED), &added, &[]);
+        let expected = WANTED.replace("KillMode=mixed", "# mine\nNice=5\nKillMode=mixed");
+        assert_eq!(mended(&added, &wanted, &names(&found), &specifiers), expected);
+    }
+
+    #[test]
+    fn what_is_taken_out_of_a_drop_in_takes_nothing_else_along() {
+        let wanted = layer("/u", WANTED);
+        let specifiers = Specifiers::default();
+        let text = "[Service]\nNice=5\nEnvironment=A=1 FASED_PROFILE=x\nKillMode=none\n";
+        let found = differences(Some(WANTED), WANTED, &[text]);
+        let names: Vec<Name> = found.iter().map(|drift| drift.name.clone()).collect();
+        let left = without(text, &names, &wanted, &specifiers);
+        assert_eq!(left, "[Service]\nNice=5\nEnvironment=A=1 FASED_PROFILE=x\nEnvironment=FASED_PROFILE=\n");
+        assert_eq!(differences(Some(WANTED), WANTED, &[&left]), []);
+        let right = corrective("fased", &wanted, &names, &specifiers);
+        assert_eq!(differences(Some(WANTED), WANTED, &[text, &right]), []);
+    }
+
+    /// One line of the wanted unit, changed in some way.
+    fn mutated() -> impl Strategy<Value = String> {
+        let lines: Vec<&str> = WANTED.lines().collect();
+        let change = (0..lines.len(), 0..5_u8, "[ -~]{0,12}");
+        proptest::collection::vec(change, 1..5).prop_map(|changes| {
+            let mut lines: Vec<String> = WANTED.lines().map(str::to_owned).collect();
+            for (at, how, text) in changes {
+                let at = at % lines.len().max(1);
+                match how {
+                    0 if lines.len() > 1 => drop(lines.remove(at)),
+                    1 => lines[at].push_str(&text),
+                    2 => lines.insert(at, text),
+                    3 => lines[at] = text,
+                    _ => lines.push(lines[at].clone()),
+                }
+            }
+            lines.join("\n")
+        })
+    }
+
+    proptest! {
+        /// Whatever is in a unit or a drop-in, it is looked at, and a repair can be written.
+        #[test]
+        fn no_text_makes_it_panic(unit in proptest::collection::vec(any::<u8>(), 0..400), drop_in in mutated()) {
+            let unit = String::from_utf8_lossy(&unit).into_owned();
+            for (unit, drop_in) in [(&unit, &drop_in), (&drop_in, &unit)] {
+                let found = differences(Some(WANTED), unit, &[drop_in]);
+                let names: Vec<Name> = found.iter().map(|drift| drift.name.clone()).collect();
+                let (wanted, specifiers) = (layer("/u", WANTED), Specifiers::default());
+                mended(unit, &wanted, &names, &specifiers);
+                without(drop_in, &names, &wanted, &specifiers);
+                corrective("fased", &wanted, &names, &specifiers);
+            }
+        }
+
+        /// Lifecycle notes B8: what is repaired is not found again.
+        #[test]
+        fn a_repair_of_every_key_converges(unit in mutated()) {
+            let ours = |found: &[Drift]| found.iter().filter(|drift| drift.in_unit && drift.verdict != Verdict::Ignored).map(|drift| drift.name.clone()).collect::<Vec<_>>();
+            let names = ours(&differences(Some(WANTED), &unit, &[]));
+            let wanted = layer("/u", WANTED);
+            let repaired = mended(&unit, &wanted, &names, &Specifiers::default());
+            let left: Vec<Name> = ours(&differences(Some(WANTED), &repaired, &[])).into_iter().filter(|name| names.contains(name)).collect();
+            prop_assert_eq!(left, Vec::<Name>::new(), "{}\n---\n{}", unit, repaired);
+        }
+    }
 }

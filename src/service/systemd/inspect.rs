@@ -398,7 +398,9 @@ fn stale(
         }
     }
     if state.is_loaded() {
-        let differences = effective::differences(&merged.to_file(), properties);
+        let mut differences = effective::differences(&merged.to_file(), properties);
+        // The watchdog of a process that runs is the one that it was started with.
+        differences.retain(|difference| difference.key != "WatchdogSec");
         why.extend(
             differences
                 .iter()

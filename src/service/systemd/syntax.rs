@@ -146,6 +146,18 @@ impl File {
         }
     }
 
+    /// Takes the last line out if it was cut off in the middle of one of these.
+    pub fn drop_cut_off_line(&mut self, lines: &[&str]) {
+        let cut_off = |entry: &Entry| {
+            let whole = entry.raw.trim_matches(BLANKS);
+            let part = |line: &&str| line.len() > whole.len() && line.starts_with(whole);
+            !entry.raw.ends_with('\n') && entry.says == Says::Junk && lines.iter().any(part)
+        };
+        if self.entries.last().is_some_and(cut_off) {
+            self.entries.pop();
+        }
+    }
+
     /// Whether nothing is set.
     pub fn sets_nothing(&self) -> bool {
         self.settings().next().is_none()
