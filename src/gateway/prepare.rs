@@ -16,7 +16,7 @@ use crate::config::resolve::{gateway_bind, gateway_port};
 use crate::config::section::{Bind, Mode};
 use crate::config::{Config, Loaded, Source};
 use crate::host::machine;
-use crate::instance::{Env, Instance};
+use crate::instance::{Env, Instance, Scope};
 use crate::protocol::text::Credential;
 
 /// What the command line asked for.
@@ -104,7 +104,12 @@ impl Prepared {
         if config.gateway.mode == Some(Mode::Remote) && !options.allow_unconfigured {
             return Err(Refusal::Blocked { command: instance.command() });
         }
+        let lacks = |what| match instance.scope {
+            Scope::System => Err(Refusal::NotSetUp { what }),
+            Scope::User => Ok(()),
+        };
         if !loaded.exists && !options.allow_unconfigured {
+            lacks("configuration")?;
             let created = create_minimal(&source, &instance).map_err(|error| Refusal::Write(error.into()))?;
             notices.push(Notice::FirstRun { config: created.path });
             (loaded, config) = checked(source.load())?;
@@ -119,6 +124,7 @@ impl Prepared {
                 Credentials::Token(fresh_token().map_err(|error| Refusal::Random(error.to_string()))?)
             }
             Err(Lacking::Token { .. }) => {
+                lacks("token")?;
                 ensure_token(&source).map_err(|error| Refusal::Write(error.into()))?;
                 notices.push(Notice::TokenSaved);
                 (loaded, config) = checked(source.load())?;

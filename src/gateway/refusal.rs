@@ -88,6 +88,12 @@ pub enum Refusal {
     /// What is kept of devices cannot be read.
     #[error(transparent)]
     Devices(#[from] crate::auth::store::LoadError),
+    /// The machine's gateway lacks what root alone can write for it.
+    #[error("there is no {what}, and the machine's gateway cannot make one: that is for root to do")]
+    NotSetUp {
+        /// What is missing.
+        what: &'static str,
+    },
     /// The first configuration, or a token, cannot be written.
     #[error("cannot write the configuration")]
     Write(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -115,6 +121,7 @@ impl Refusal {
             | Self::OpenWithoutAuth { .. }
             | Self::NoPassword { .. }
             | Self::NoProxyRules
+            | Self::NotSetUp { .. }
             | Self::Port(_) => ExitCode::Config,
             Self::PortHeld { .. } | Self::Locked { .. } => ExitCode::Conflict,
             Self::Bind { .. }
@@ -160,6 +167,7 @@ impl Refusal {
             Self::Bind { .. } => {
                 vec!["Choose another address with gateway.bind, or another port.".to_owned()]
             }
+            Self::NotSetUp { .. } => vec![format!("Run: sudo {command} gateway install")],
             Self::Devices(_) => {
                 vec![
                     "Move the file away to begin without paired devices; they can be paired again."

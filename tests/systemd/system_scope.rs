@@ -133,9 +133,20 @@ fn who_is_not_root_sees_the_machines_gateway_and_is_told_how_to_change_it() {
         assert_eq!(refused.code, 5, "{refused}");
         assert!(refused.stderr.contains("sudo idlehands --system"), "{refused}");
     }
+    let shown = machine.user("idlehands --system gateway status");
+    assert_eq!(shown.code, 9, "{shown}");
+    assert!(shown.stdout.contains("Hardening: default"), "{shown}");
+    assert!(shown.stderr.contains("sudo idlehands --system gateway status"), "{shown}");
     let status = machine.json("idlehands --system gateway status --json");
     assert_eq!(status["service"]["facts"]["healthy"]["is"], "yes", "{status:#}");
     assert_eq!(status["service"]["scope"], "system");
+
+    // An administrator may let a user do it without sudo.
+    let rule = "polkit.addRule(function(action, subject) { if (action.id == \"org.freedesktop.systemd1.manage-units\" && subject.user == \"tester\") { return polkit.Result.YES; } });";
+    if machine.root("test -d /etc/polkit-1/rules.d && systemctl start polkit").code == 0 {
+        machine.root(&format!("cat >/etc/polkit-1/rules.d/00-test.rules <<'END'\n{rule}\nEND\nchmod 644 /etc/polkit-1/rules.d/00-test.rules; systemctl restart polkit")).ok();
+        machine.user("idlehands --system gateway restart").ok();
+    }
 
     let sudo = machine.root("export SUDO_USER=tester HOME=/home/tester; idlehands gateway install");
     assert_eq!(sudo.code, 5, "{sudo}");
@@ -184,6 +195,30 @@ fn a_definition_that_cannot_start_is_taken_back_and_two_installs_are_one() {
     assert!(failed["hints"].to_string().contains("the definition before is back, and it runs"), "{failed:#}");
     assert_eq!(machine.root(&format!("cat {FILE}")).ok(), before);
     assert_eq!(machine.root("idlehands --system gateway status --require-rpc").code, 0);
+}
+
+/// What only root can make is asked of root, and a service that lacks it is not started again and again.
+#[test]
+fn without_its_configuration_or_its_secret_it_stays_down_and_says_why() {
+    let machine = Machine::boot();
+    machine
+        .root("idlehands --system gateway install && mv /etc/idlehands-gateway/idlehands.json /tmp/kept")
+        .ok();
+    let failed = machine.root("idlehands --system gateway restart");
+    assert_eq!(failed.code, 78, "{failed}");
+    assert_eq!(machine.system_property("NRestarts"), "0");
+    let log = machine.root("idlehands --system logs");
+    assert!(
+        log.ok().contains("there is no configuration, and the machine's gateway cannot make one"),
+        "{log}"
+    );
+    assert!(log.ok().contains("sudo idlehands --system gateway install"), "{log}");
+    machine.root(&format!("mv /tmp/kept /etc/idlehands-gateway/idlehands.json; mv {TOKEN} /tmp/token")).ok();
+    let failed = machine.root("idlehands --system gateway restart");
+    assert!(failed.stderr.contains("its credentials cannot be loaded"), "{failed}");
+    machine.root("idlehands --system gateway install").ok();
+    assert_eq!(machine.root("idlehands --system gateway status --require-rpc").code, 0);
+    assert_ne!(machine.root(&format!("cat {TOKEN}")).ok(), machine.root("cat /tmp/token").ok());
 }
 
 #[test]

@@ -46,9 +46,9 @@ enum Command {
     Restart(service::How),
     /// Have the running service look at its configuration again
     Reload(service::How),
-    /// Start the service at every login
+    /// Start the service at every login, or with --system at boot
     Enable(service::How),
-    /// Do not start the service at login; whether it runs now stays as it is
+    /// Do not start the service by itself; whether it runs now stays as it is
     Disable(service::How),
     /// Change the service's settings, in a drop-in of your own
     Edit(edit::Args),

@@ -4,6 +4,8 @@
 use super::status::{Report, Rpc, word};
 use crate::cli::context::Context;
 use crate::cli::ui::Ui;
+use crate::host;
+use crate::service::Scope;
 use crate::service::definition::Standing;
 use crate::service::facts::{Answer, Headline};
 use crate::service::observed::{Linger, Manager};
@@ -42,6 +44,9 @@ fn service(found: &Report, ui: &mut Ui) {
     let drop_ins = observed.manager.reached().map(|reached| &reached.state.drop_in_paths);
     for path in drop_ins.into_iter().flatten() {
         ui.out(&format!("Drop-in: {}", path.display()));
+    }
+    if let Some(hardening) = found.service.hardening {
+        ui.out(&format!("Hardening: {hardening}"));
     }
     ui.out(&format!("File logs: {}", found.log_file));
 }
@@ -127,6 +132,10 @@ fn probe(rpc: &Rpc, ui: &mut Ui) {
 
 fn advice(found: &Report, context: &Context, ui: &mut Ui) {
     let command = context.instance.command();
+    let denied = found.rpc.as_ref().is_some_and(|rpc| !rpc.ok) && found.runtime.status == "running";
+    if denied && context.instance.scope == Scope::System && host::user::id() != 0 {
+        ui.hint(&format!("Only root can read its token: sudo {command} gateway status"));
+    }
     let facts = &found.service.facts;
     if let Manager::Unreachable { unreachable } = &found.service.observed.manager {
         let scope = found.service.observed.scope.word();

@@ -20,10 +20,12 @@ use crate::host::port::{self, Owner};
 use crate::protocol::method::Ignored;
 use crate::protocol::methods::status::Status;
 use crate::service::facts::{Answer, Facts, Headline};
+use crate::service::hardening::Hardening;
 use crate::service::manager::Manager;
 use crate::service::native::Native;
 use crate::service::observed::Observed;
 use crate::service::redact;
+use crate::service::systemd::unit::Installed;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -66,6 +68,9 @@ pub(super) struct Report {
 #[derive(Serialize)]
 pub(super) struct ServicePart {
     pub facts: Facts,
+    /// How tightly it is shut in, as its definition says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hardening: Option<Hardening>,
     #[serde(flatten)]
     pub observed: Observed,
 }
@@ -179,6 +184,8 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
     let url =
         holder.and_then(|holder| holder.url).unwrap_or_else(|| format!("ws://127.0.0.1:{}", port.value));
     let listens = crate::client::Address::parse(&url).map_or(port.value, |address| address.port());
+    let text = observed.definition.found.text();
+    let hardening = text.and_then(|text| Installed::read(text, context.instance.brand).hardening);
     Ok(Report {
         profile: context.instance.profile.to_string(),
         config: ConfigPart {
@@ -203,7 +210,7 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
         port: args.deep.then(|| port_part(listens)),
         log_file: log_file(&config, context),
         cli_version: env!("CARGO_PKG_VERSION"),
-        service: ServicePart { facts, observed },
+        service: ServicePart { facts, hardening, observed },
     })
 }
 

@@ -48,20 +48,20 @@ pub(super) const RELOAD: Verb = Verb {
     already: "the gateway service needs no reload",
 };
 
-/// `gateway enable`: starts the service at every login from now on.
+/// `gateway enable`: starts the service at every login, or at boot, from now on.
 pub(super) const ENABLE: Verb = Verb {
     intent: Intent::Enable,
     name: "enable",
     done: "Enabled systemd service",
     result: "enabled",
-    already: "the gateway service starts at login already",
+    already: "the gateway service starts by itself already",
 };
 
-/// `gateway disable`: does not start the service at login any longer; whether it runs now stays as it is.
+/// `gateway disable`: does not start the service by itself any longer; whether it runs now stays as it is.
 pub(super) const DISABLE: Verb = Verb {
     intent: Intent::Disable,
     name: "disable",
     done: "Disabled systemd service",
     result: "disabled",
-    already: "the gateway service does not start at login",
+    already: "the gateway service does not start by itself",
 };

@@ -1,6 +1,7 @@
 //! What an uninstall does: exactly what was installed goes, and what stays is told.
 
 use super::{Decided, Look, Refusal, Step, planned};
+use crate::instance::Scope;
 use crate::service::definition::Standing;
 use crate::service::observed::{Linger, Observed};
 use crate::service::record;
@@ -91,7 +92,13 @@ fn left(look: Look<'_>, nothing_done: bool) -> Vec<String> {
         left.push(back_up_path(observed, text).display().to_string());
     }
     if observed.state_dir_exists {
-        left.push(format!("{} (configuration, state and logs)", observed.state_dir.display()));
+        let what = match observed.scope {
+            Scope::User => "configuration, state and logs",
+            Scope::System => {
+                "state; configuration and secrets are in /etc, logs in /var/log, under the same name"
+            }
+        };
+        left.push(format!("{} ({what})", observed.state_dir.display()));
     }
     let mut notes = Vec::new();
     if nothing_done {

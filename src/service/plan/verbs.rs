@@ -6,7 +6,7 @@ use super::{Decided, Look, Refusal, Step, planned};
 use crate::instance::Scope;
 use crate::service::definition::Standing;
 use crate::service::observed::Observed;
-use crate::service::systemd::words::systemctl;
+use crate::service::systemd::words::{start_time, systemctl};
 
 /// Why a job is not waited for.
 pub(super) const INSIDE: &str = "this command runs inside the service and will be stopped with it: the job is only handed to systemd, \
@@ -32,6 +32,7 @@ pub(super) fn plan_start(look: Look<'_>) -> Decided {
         steps.push(planned(Step::Prove { answers: true }, "a finished job alone proves nothing"));
     }
     notes.extend(drop_in_note(look.observed));
+    notes.extend(other_owner_note(look.observed));
     Ok((steps, notes))
 }
 
@@ -46,6 +47,7 @@ pub(super) fn plan_restart(look: Look<'_>) -> Decided {
         steps.push(planned(Step::Prove { answers: true }, "a finished job alone proves nothing"));
     }
     let mut notes: Vec<String> = drop_in_note(look.observed).into_iter().collect();
+    notes.extend(other_owner_note(look.observed));
     notes.extend((!wait).then(|| INSIDE.to_owned()));
     Ok((steps, notes))
 }
@@ -97,7 +99,7 @@ pub(super) fn plan_enable(look: Look<'_>) -> Decided {
         return Err(Refusal::BadDefinition { unit, load_state: state.unit_file_state.clone(), why });
     }
     let steps = vec![
-        planned(Step::Enable, "it does not start at login"),
+        planned(Step::Enable, &format!("it does not start {}", start_time(look.observed.scope))),
         planned(Step::Reload, "the manager must know"),
     ];
     Ok((steps, Vec::new()))
@@ -117,8 +119,8 @@ pub(super) fn plan_disable(look: Look<'_>) -> Decided {
     if state.is_up() {
         notes.push(format!("it runs until it is stopped: {} gateway stop", look.observed.command));
     }
-    let steps =
-        vec![planned(Step::Disable, "it starts at login"), planned(Step::Reload, "the manager must know")];
+    let because = format!("it starts {}", start_time(look.observed.scope));
+    let steps = vec![planned(Step::Disable, &because), planned(Step::Reload, "the manager must know")];
     Ok((steps, notes))
 }
 
@@ -187,6 +189,13 @@ pub(super) fn managed_elsewhere(look: Look<'_>) -> Refusal {
         (_, None) => path.clone(),
     };
     Refusal::ManagedElsewhere { path, origin }
+}
+
+/// Tells of the same gateway in the other scope: the two would take turns on one port (lifecycle notes B7).
+fn other_owner_note(observed: &Observed) -> Option<String> {
+    let refusal = Refusal::OtherScope(observed.definition.other_scope.clone()?);
+    let hint = refusal.hints(&observed.command, observed.scope).into_iter().next()?;
+    Some(format!("{refusal}; {hint}"))
 }
 
 /// Tells which drop-ins change the service: whoever wrote them may have forgotten.
