@@ -14,6 +14,7 @@ use crate::doctor::repair::{self, Permission, Plan};
 use crate::exit::ExitCode;
 use crate::host::process;
 use crate::service::claim::{PATIENCE, claim};
+use crate::service::hardening::Hardening;
 use crate::service::systemd::Systemd;
 
 #[derive(Debug, ClapArgs)]
@@ -45,6 +46,8 @@ struct Answer<'a> {
     ok: bool,
     profile: String,
     unit: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hardening: Option<&'static str>,
     counts: Counts,
     findings: &'a [Finding],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,13 +205,17 @@ fn show(
         info: count(Severity::Info),
     };
     let unit = facts.service.observed.unit.as_str();
+    let hardening = facts.service.hardening.map(Hardening::word);
     if args.json {
         let ok = exit_code(findings) == ExitCode::Ok;
         let profile = context.instance.profile.to_string();
-        ui.answer(1, &Answer { ok, profile, unit, counts, findings, repair: repaired });
+        ui.answer(1, &Answer { ok, profile, unit, hardening, counts, findings, repair: repaired });
         return;
     }
     if args.deep {
+        if let Some(hardening) = hardening {
+            ui.out(&format!("{:<14} {hardening}", "hardening"));
+        }
         crate::doctor::checks::ALL.iter().for_each(|(name, check)| {
             let found = check(facts).iter().filter(|finding| finding.counts()).count();
             ui.out(&format!(

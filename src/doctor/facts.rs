@@ -13,8 +13,9 @@ use crate::config::{Config, Loaded, Source};
 use crate::host;
 use crate::host::port::Owner;
 use crate::host::stat::Stat;
-use crate::instance::{BaseDirs, Env, Instance};
+use crate::instance::{BaseDirs, Env, Instance, Scope};
 use crate::protocol::probe::Ready;
+use crate::service::secrets;
 use crate::service::systemd::Systemd;
 use crate::service::systemd::inspect::{Inspection, Question};
 
@@ -53,6 +54,8 @@ pub struct Facts {
     pub newest_ms: u64,
     /// Where variables of ours are set for the whole session: file, line, name.
     pub session_variables: Vec<(PathBuf, usize, String)>,
+    /// Secrets that the manager hands to a service of the machine, by the names of their variables.
+    pub handed: Vec<String>,
     /// Whether the environment of this command has a token.
     pub token_in_env: bool,
     /// Whether to look at things that are nobody's business usually.
@@ -66,6 +69,10 @@ pub struct Private {
     pub path: PathBuf,
     /// What it is for people.
     pub what: &'static str,
+    /// Whose it should be.
+    pub owner: u32,
+    /// Whether nobody else may read it; else everybody must be able to.
+    pub secret: bool,
     /// What is there, or why that is not known.
     pub stat: Result<Option<Stat>, String>,
 }
@@ -159,6 +166,7 @@ impl Facts {
             now_ms: host::clock::unix_ms(),
             newest_ms: rest.newest_ms,
             session_variables: rest.session_variables,
+            handed: secrets::to_hand_over(instance, &[]).into_iter().map(|handed| handed.name).collect(),
             token_in_env: env.text(instance.brand.var("GATEWAY_TOKEN")).is_some(),
             service,
             deep,
@@ -199,16 +207,30 @@ impl Rest {
             Ok(port) => host::port::owners(*port).map_err(|error| error.to_string()),
             Err(why) => Err(why.clone()),
         };
-        let private = [
-            (&paths.state_dir, "the state directory"),
-            (&paths.config, "the configuration"),
-            (&paths.identity, "the identity of this client"),
-            (&paths.devices, "the list of devices"),
-            (&paths.service, "what is remembered of the service"),
-        ];
-        let private = private.map(|(path, what)| Private {
+        let owner = if self.instance.scope == Scope::User { host::user::id() } else { 0 };
+        let service = (&paths.service, "what is remembered of the service", true);
+        let private = match &paths.credentials {
+            None => vec![
+                (&paths.state_dir, "the state directory", true),
+                (&paths.config, "the configuration", true),
+                (&paths.identity, "the identity of this client", true),
+                (&paths.devices, "the list of devices", true),
+                service,
+            ],
+            // The account of a service of the machine is another one than that of who configures it.
+            Some(credentials) => {
+                vec![
+                    (&paths.config, "the configuration", false),
+                    (credentials, "the directory of secrets", true),
+                    service,
+                ]
+            }
+        };
+        let private = private.into_iter().map(|(path, what, secret)| Private {
             path: path.clone(),
             what,
+            owner,
+            secret,
             stat: host::stat::at(path).map_err(|error| error.to_string()),
         });
         let spaces = [&paths.state_dir, &paths.unit_dir]
@@ -217,7 +239,7 @@ impl Rest {
         let newest_ms = files.iter().filter_map(|path| changed_ms(path)).max().unwrap_or(0);
         Rested {
             owners,
-            private: private.into(),
+            private: private.collect(),
             spaces: spaces.into(),
             program: self.service.command.first().map(|program| look_at_program(program.as_ref())),
             newest_ms,

@@ -14,6 +14,7 @@ mod support;
 
 mod boots;
 mod doctor;
+mod doctor_states;
 mod driver;
 mod everyday;
 mod handover;

@@ -9,32 +9,41 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 }
 
 fn judge(facts: &Facts, private: &Private) -> Option<Finding> {
-    let Private { path, what, stat } = private;
+    let Private { path, what, owner, secret, stat } = private;
     let stat = match stat {
         Ok(stat) => stat.as_ref()?,
         Err(why) => {
+            // Whoever may not write there usually may not look either.
+            let may = facts.service.observed.may_write;
+            let severity = if may { Severity::Warning } else { Severity::Info };
             let summary = format!("{what} could not be looked at: {why}");
-            return Some(Finding::new("permissions.unknown", Severity::Warning, summary).at(path, None));
+            return Some(Finding::new("permissions.unknown", severity, summary).at(path, None));
         }
     };
-    if stat.owner != facts.user {
-        let summary = format!("{what} belongs to user {}, not to you", stat.owner);
-        let fix = format!("sudo chown -R $(id -u):$(id -g) {}", path.display());
+    if stat.owner != *owner {
+        let summary = format!("{what} belongs to user {}, not to user {owner}", stat.owner);
+        let fix = format!("sudo chown -R {owner} {}", path.display());
         return Some(Finding::new("permissions.owner", Severity::Error, summary).at(path, None).hint(fix));
     }
     // A link's own permissions mean nothing.
-    if matches!(stat.kind, Kind::Link(_)) || stat.mode & 0o077 == 0 {
+    if matches!(stat.kind, Kind::Link(_)) {
         return None;
     }
-    let mode = if stat.kind == Kind::Directory { 0o700 } else { 0o600 };
+    let mode = match (stat.kind == Kind::Directory, secret) {
+        (true, true) => 0o700,
+        (false, true) => 0o600,
+        (true, false) => 0o755,
+        (false, false) => 0o644,
+    };
+    let summary = match secret {
+        true if stat.mode & 0o077 != 0 => format!("others can read {what}, which holds secrets"),
+        false if stat.mode & 0o004 == 0 => format!("the service cannot read {what}"),
+        _ => return None,
+    };
     Some(
-        Finding::new(
-            "permissions.mode",
-            Severity::Warning,
-            format!("others can read {what}, which holds secrets"),
-        )
-        .differs(Some(format!("{mode:04o}")), Some(format!("{:04o}", stat.mode)))
-        .at(path, None)
-        .repair(Class::Fix, [Action::Mode(path.clone(), mode)]),
+        Finding::new("permissions.mode", Severity::Warning, summary)
+            .differs(Some(format!("{mode:04o}")), Some(format!("{:04o}", stat.mode)))
+            .at(path, None)
+            .repair(Class::Fix, [Action::Mode(path.clone(), mode)]),
     )
 }

@@ -122,6 +122,9 @@ pub fn harm(terms: &Terms, name: &Name, found: &Held) -> Option<(Weight, &'stati
     let user = terms.user_scope;
     match (name.key.as_str(), name.variable.as_deref()) {
         ("Environment", Some(variable)) => variable_harm(terms.brand, variable),
+        ("User", _) if matches!(value.as_str(), "root" | "0") && !user => {
+            Some((Contract, "it runs as root, and nothing holds it back"))
+        }
         ("User" | "Group" | "SupplementaryGroups", _) if user => {
             Some((Identity, "a user manager cannot change users: it does not start (216)"))
         }

@@ -18,6 +18,7 @@ use crate::instance::BaseDirs;
 use crate::instance::Scope;
 use crate::service::definition::{Marked, Standing};
 use crate::service::error::ServiceError;
+use crate::service::hardening::Hardening;
 use crate::service::manager::Manager;
 use crate::service::observed::Observed;
 use crate::service::plan::Desired;
@@ -64,6 +65,8 @@ pub struct Inspection {
     pub needs: Vec<Need>,
     /// The command that the manager would run.
     pub command: Vec<String>,
+    /// How tightly it is shut in, as its unit says.
+    pub hardening: Option<Hardening>,
     /// Whether somebody froze it.
     pub frozen: bool,
     /// Other gateways.
@@ -209,6 +212,10 @@ impl Systemd {
             environment,
             needs: needs(&merged),
             command: command(&merged),
+            hardening: files
+                .unit
+                .as_ref()
+                .and_then(|layer| Installed::read(&layer.file.to_string(), self.instance.brand).hardening),
             frozen: properties.is_some_and(|properties| properties.text("FreezerState") == "frozen"),
             siblings,
             mender: Mender { wanted, unit: files.unit, drop_ins: files.drop_ins, specifiers },
@@ -283,7 +290,9 @@ impl Systemd {
         let intact = unit::marked(&text, self.instance.brand) == Marked::Intact;
         let installed = Installed::read(&text, self.instance.brand);
         let record = observed.record.record().filter(|record| record.unit == observed.unit);
-        let told = (!own || intact).then_some(&installed);
+        // What somebody may have changed says nothing about what was chosen.
+        let applied = record.filter(|_| own).map(|record| Installed::read(&record.text, self.instance.brand));
+        let told = if !own || intact { Some(&installed) } else { applied.as_ref() };
         let program = match (record, told.and_then(|told| told.command.first())) {
             (Some(record), _) if own => record.program.clone(),
             (_, Some(program)) => PathBuf::from(program),

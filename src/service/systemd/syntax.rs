@@ -163,10 +163,14 @@ impl File {
         self.settings().next().is_none()
     }
 
+    /// Makes sure that nothing which is put after the last entry becomes a part of it.
     fn end_last_line(&mut self) {
-        if let Some(last) = self.entries.last_mut()
-            && !last.raw.ends_with('\n')
-        {
+        let Some(last) = self.entries.last_mut() else { return };
+        if !last.raw.ends_with('\n') {
+            last.raw.push('\n');
+        }
+        // A setting that was to be continued, and was not: a blank line ends it.
+        if Self::parse(&format!("{}[X]\n", last.raw)).entries.len() == 1 {
             last.raw.push('\n');
         }
     }
@@ -331,6 +335,7 @@ Type=notify
             assert_eq!(replaced(text, section, name, &lines), expected, "{section} {name}");
         }
         assert_eq!(replaced("[A]\nx=1", "B", "y", &["y=1"]), "[A]\nx=1\n\n[B]\ny=1\n");
+        assert_eq!(replaced("[A]\nx=1 \\", "A", "y", &["y=1"]), "[A]\nx=1 \\\n\ny=1\n");
         assert_eq!(replaced("", "B", "y", &["y=1"]), "[B]\ny=1\n");
         assert_eq!(replaced("[A]\nx=1", "A", "y", &["y=1"]), "[A]\nx=1\ny=1\n");
     }
