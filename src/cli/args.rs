@@ -2,6 +2,8 @@
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::service::remote::Host;
+
 use super::{
     channels, completions, config, dashboard, devices, doctor, gateway, health, logs, man, protocol, setup,
     status,
@@ -28,6 +30,9 @@ pub(super) struct Global {
     /// The same as `--profile dev`: for development, base port 19001
     #[arg(long, global = true)]
     pub dev: bool,
+    /// Another machine, reached by ssh: its service is meant, not this machine's
+    #[arg(long, global = true, value_name = "[USER@]SERVER", value_parser = Host::parse)]
+    pub host: Option<Host>,
     /// No colour, even on a terminal (`NO_COLOR` does the same)
     #[arg(long, global = true)]
     pub no_color: bool,

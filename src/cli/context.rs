@@ -10,11 +10,14 @@ use crate::exit::ExitCode;
 use crate::host;
 use crate::instance::{BaseDirs, Brand, Env, Instance, Profile};
 use crate::service::native::Platform;
+use crate::service::remote::Host;
 
 /// The circumstances of one invocation.
 pub(super) struct Context {
     /// Whose service manager handles the gateway.
     pub platform: Platform,
+    /// The machine whose service manager is meant, if it is another one.
+    pub host: Option<Host>,
     pub instance: Instance,
     pub env: Env,
     /// This user's directories.
@@ -43,7 +46,7 @@ impl Context {
             Some(dir) if env.os("CREDENTIALS_DIRECTORY").is_none() => env.with(host::env::credentials(dir)),
             _ => env,
         };
-        Ok(Self { platform, instance, env, dirs, argv0 })
+        Ok(Self { platform, host: global.host.clone(), instance, env, dirs, argv0 })
     }
 
     /// Where the configuration comes from.

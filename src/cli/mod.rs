@@ -73,6 +73,9 @@ pub fn run(platform: Platform, argv: Vec<OsString>, env: Env) -> ExitCode {
 }
 
 fn dispatch(command: Command, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    if let (Some(host), false) = (&context.host, matches!(command, Command::Gateway(_) | Command::Logs(_))) {
+        return Err(gateway::elsewhere::refusal(host, context));
+    }
     match command {
         Command::Gateway(args) => gateway::run(*args, context, ui),
         Command::Status(args) => status::run(args, context, ui),

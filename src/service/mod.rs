@@ -33,6 +33,7 @@ pub mod program;
 pub mod reach;
 pub mod record;
 pub mod redact;
+pub mod remote;
 pub mod secrets;
 pub mod spec;
 pub mod systemd;

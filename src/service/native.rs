@@ -6,6 +6,7 @@ use super::error::ServiceError;
 use super::manager::{Circumstances, Manager, Unwritable};
 use super::observed::Observed;
 use super::plan::{Desired, Step};
+use super::remote::Host;
 use super::spec::ServiceSpec;
 use super::systemd::Systemd;
 use crate::instance::{Env, Instance};
@@ -31,7 +32,12 @@ pub enum Native {
 
 impl Native {
     /// Finds the way to the manager. That there is none is something to observe, not an error.
-    pub async fn connect(platform: Platform, instance: &Instance, env: &Env) -> Self {
+    ///
+    /// Another machine's is reached over ssh, and is systemd's whatever this machine has.
+    pub async fn connect(platform: Platform, host: Option<&Host>, instance: &Instance, env: &Env) -> Self {
+        if let Some(host) = host {
+            return Self::Systemd(Systemd::connect_to(host, instance, env).await);
+        }
         match platform {
             Platform::Systemd => Self::Systemd(Systemd::connect(instance, env).await),
         }

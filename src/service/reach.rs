@@ -77,6 +77,14 @@ pub enum Unreachable {
         /// What running it gave.
         why: String,
     },
+    /// It is on another machine, which cannot be reached.
+    #[error("cannot reach the service manager of {host} over ssh: {why}")]
+    Ssh {
+        /// The machine, as ssh takes it.
+        host: String,
+        /// What ssh said.
+        why: String,
+    },
     /// It was asked, and what came back is no answer.
     #[error("the service manager did not answer as it should: {why}")]
     NoAnswer {
@@ -174,6 +182,11 @@ impl Unreachable {
             }
             Self::NoTool { .. } => {
                 "install systemd's own tools, or dbus-user-session for a user bus".to_owned()
+            }
+            Self::Ssh { host, .. } => {
+                format!(
+                    "log in once by hand, with a key that asks for no password: ssh {host} systemd-stdio-bridge --version"
+                )
             }
             Self::NoAnswer { .. } => {
                 "look at its state: systemctl --user status (or, for --system: systemctl status)".to_owned()

@@ -1,7 +1,7 @@
 //! What `gateway status` prints for people. The lines `Runtime: running` and `RPC probe: ok` are the runbooks' healthy
 //! baseline.
 
-use super::status::{Report, Rpc, word};
+use super::status::{Report, Rpc, Runtime, ServicePart, word};
 use crate::cli::context::Context;
 use crate::cli::ui::Ui;
 use crate::host;
@@ -15,13 +15,14 @@ use crate::service::systemd::exits;
 const MAX_ERROR_LINES: usize = 12;
 
 pub(super) fn describe(found: &Report, context: &Context, ui: &mut Ui) {
-    service(found, ui);
+    service(&found.service, ui);
+    ui.out(&format!("File logs: {}", found.log_file));
     ui.out("");
     config(found, ui);
     gateway(found, ui);
     ui.out("");
-    runtime(found, ui);
-    facts(found, ui);
+    runtime(&found.runtime, &found.service, ui);
+    facts(&found.service, ui);
     match &found.rpc {
         Some(rpc) => probe(rpc, ui),
         None => ui.out("RPC probe: skipped (--no-probe)"),
@@ -29,9 +30,9 @@ pub(super) fn describe(found: &Report, context: &Context, ui: &mut Ui) {
     advice(found, context, ui);
 }
 
-fn service(found: &Report, ui: &mut Ui) {
-    let observed = &found.service.observed;
-    let enabled = match found.service.facts.enabled.is {
+pub(super) fn service(found: &ServicePart, ui: &mut Ui) {
+    let observed = &found.observed;
+    let enabled = match found.facts.enabled.is {
         Answer::Yes => "enabled",
         Answer::No => "disabled",
         Answer::Unknown => "unknown",
@@ -45,10 +46,9 @@ fn service(found: &Report, ui: &mut Ui) {
     for path in drop_ins.into_iter().flatten() {
         ui.out(&format!("Drop-in: {}", path.display()));
     }
-    if let Some(hardening) = found.service.hardening {
+    if let Some(hardening) = found.hardening {
         ui.out(&format!("Hardening: {hardening}"));
     }
-    ui.out(&format!("File logs: {}", found.log_file));
 }
 
 fn config(found: &Report, ui: &mut Ui) {
@@ -71,8 +71,7 @@ fn gateway(found: &Report, ui: &mut Ui) {
     }
 }
 
-fn runtime(found: &Report, ui: &mut Ui) {
-    let runtime = &found.runtime;
+pub(super) fn runtime(runtime: &Runtime, service: &ServicePart, ui: &mut Ui) {
     ui.out(&format!("Runtime: {}", runtime.status));
     if let Some(pid) = runtime.pid {
         let how = if runtime.supervised { "supervised" } else { "in the foreground, not supervised" };
@@ -80,7 +79,7 @@ fn runtime(found: &Report, ui: &mut Ui) {
             runtime.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
         ui.out(&format!("Process: {pid} ({how}{version})"));
     }
-    let Manager::Reached(reached) = &found.service.observed.manager else { return };
+    let Manager::Reached(reached) = &service.observed.manager else { return };
     let state = &reached.state;
     if let Some(status) = &state.status_text {
         ui.out(&format!("Status: {status}"));
@@ -88,14 +87,13 @@ fn runtime(found: &Report, ui: &mut Ui) {
     if state.n_restarts > 0 {
         ui.out(&format!("Restarts: {} since it was last started by hand", state.n_restarts));
     }
-    if !matches!(found.service.facts.headline, Headline::Running | Headline::NotInstalled | Headline::Stopped)
-    {
+    if !matches!(service.facts.headline, Headline::Running | Headline::NotInstalled | Headline::Stopped) {
         ui.out(&format!("Last exit: {}", exits::why_down(state).0));
     }
 }
 
-fn facts(found: &Report, ui: &mut Ui) {
-    let facts = &found.service.facts;
+pub(super) fn facts(service: &ServicePart, ui: &mut Ui) {
+    let facts = &service.facts;
     let rows = [
         ("Installed", &facts.installed),
         ("Enabled", &facts.enabled),
@@ -107,7 +105,7 @@ fn facts(found: &Report, ui: &mut Ui) {
     for (name, fact) in rows {
         ui.out(&format!("{:<10} {:<8} {}", format!("{name}:"), word(fact.is), fact.because));
     }
-    match &found.service.observed.linger {
+    match &service.observed.linger {
         Linger::Yes => ui.out("Linger:    yes"),
         Linger::No => ui.out("Linger:    no       the service ends with the last session"),
         Linger::NotNeeded => {}

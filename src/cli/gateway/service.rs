@@ -107,7 +107,7 @@ pub(super) fn carry_out(
 ) -> Result<ExitCode, CliError> {
     let config = match verb.intent {
         // The gateway would refuse it, and the one that runs would be gone.
-        Intent::Start | Intent::Restart | Intent::Reload if !how.dry_run => {
+        Intent::Start | Intent::Restart | Intent::Reload if !how.dry_run && context.host.is_none() => {
             let loaded = context.source().load().config;
             loaded.map_err(|problems| config_invalid(context, &problems))?
         }
@@ -116,14 +116,16 @@ pub(super) fn carry_out(
     context.block_on(async {
         let changes =
             matches!(verb.intent, Intent::Install(_) | Intent::Uninstall | Intent::Enable | Intent::Disable)
-                && !how.dry_run;
+                && !how.dry_run
+                && context.host.is_none();
         let failed = |error: ServiceError| service_error(error, context);
         if changes {
             only_root(verb.name, context)?;
         }
         let _claim =
             if changes { Some(claim(&context.instance, CLAIM).await.map_err(failed)?) } else { None };
-        let manager = Native::connect(context.platform, &context.instance, &context.env).await;
+        let manager =
+            Native::connect(context.platform, context.host.as_ref(), &context.instance, &context.env).await;
         let before = manager.observe().await;
         let desired = match verb.intent {
             Intent::Install(_) => Some(desire(&manager, &before, wanted, &config, context, ui)?),
@@ -309,6 +311,8 @@ pub(in crate::cli) fn service_error(error: ServiceError, context: &Context) -> C
 
 /// Asks the gateway itself whether it is well, and which process it is.
 pub(super) struct Health {
+    /// On another machine there is nobody to ask: that its service said it is ready has to do.
+    elsewhere: bool,
     paths: Paths,
     fallback: Result<Address, String>,
 }
@@ -317,6 +321,7 @@ impl Health {
     pub(super) fn new(port: Option<u16>, config: &Config, context: &Context) -> Self {
         let port = gateway_port(port, &context.env, config, &context.instance);
         Self {
+            elsewhere: context.host.is_some(),
             paths: context.instance.paths.clone(),
             fallback: port.map(|port| Address::local(port.value)).map_err(|error| error.to_string()),
         }
@@ -324,6 +329,9 @@ impl Health {
 
     /// Asks the process that the manager calls the main one, if there is one.
     pub(super) async fn of(&self, observed: &Observed) -> Option<Result<(), String>> {
+        if self.elsewhere {
+            return None;
+        }
         let pid = observed.manager.reached()?.state.main_pid?;
         Some(self.ask(pid).await)
     }
@@ -352,6 +360,9 @@ impl Health {
 
 impl Probe for Health {
     fn probe(&self, run: Run) -> BoxFuture<'_, Result<(), String>> {
+        if self.elsewhere {
+            return Box::pin(std::future::ready(Ok(())));
+        }
         Box::pin(self.ask(run.main_pid))
     }
 }

@@ -138,6 +138,9 @@ pub(super) struct Listener {
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    if let Some(host) = &context.host {
+        return super::elsewhere::status(host, args.json, context, ui);
+    }
     if args.watch {
         return super::watch::watch(&args, context, ui);
     }
@@ -167,7 +170,8 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
     let loaded = context.source().load();
     let config = loaded.config.as_ref().cloned().unwrap_or_default();
     let (observed, health, rpc, holder) = context.block_on(async {
-        let manager = Native::connect(context.platform, &context.instance, &context.env).await;
+        let manager =
+            Native::connect(context.platform, context.host.as_ref(), &context.instance, &context.env).await;
         let observed = manager.observe().await;
         let holder = target::holder(context);
         if args.no_probe {
@@ -215,7 +219,7 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
 }
 
 /// A gateway in the foreground runs too: the lock says so (runbooks, "5-minute local startup").
-fn runtime(observed: &Observed, facts: &Facts, holder: Option<&Holder>) -> Runtime {
+pub(super) fn runtime(observed: &Observed, facts: &Facts, holder: Option<&Holder>) -> Runtime {
     let main_pid = observed.manager.reached().and_then(|reached| reached.state.main_pid);
     let supervised = main_pid.is_some() && holder.is_none_or(|holder| Some(holder.pid) == main_pid);
     let status = match (facts.headline, holder) {

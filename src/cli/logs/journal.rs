@@ -9,6 +9,7 @@ use super::line::Line;
 use super::{Args, Printer};
 use crate::cli::context::Context;
 use crate::host::process;
+use crate::service::systemd::ssh;
 use crate::service::systemd::words::manager_option;
 
 /// Bytes of complaints that are kept.
@@ -17,12 +18,18 @@ const COMPLAINTS: u64 = 4096;
 /// Shows the journal. An error means that nothing was shown: the journal cannot be read, or has nothing.
 pub(super) async fn show(args: &Args, context: &Context, printer: &mut Printer<'_>) -> io::Result<()> {
     let unit = context.instance.unit_name();
-    let mut command = process::command("journalctl");
-    command.args([manager_option(context.instance.scope), "--output=json", "--no-pager", "--quiet"]);
-    command.arg(format!("--unit={unit}")).arg(format!("--lines={}", args.limit));
-    if args.follow {
-        command.arg("--follow");
-    }
+    let (of, lines) = (format!("--unit={unit}"), format!("--lines={}", args.limit));
+    let option = manager_option(context.instance.scope);
+    let mut words = vec!["journalctl", option, "--output=json", "--no-pager", "--quiet", &of, &lines];
+    words.extend(args.follow.then_some("--follow"));
+    let mut command = match &context.host {
+        Some(host) => ssh::command(host, &words),
+        None => {
+            let mut command = process::command(words[0]);
+            command.args(&words[1..]);
+            command
+        }
+    };
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(io::Error::other("journalctl has no output"));

@@ -50,12 +50,11 @@ enum Source {
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let mut printer = Printer { json: args.json, ui };
     context.block_on(async {
-        if args.source != Source::File
-            && (args.source == Source::Journal || context.instance.paths.unit.exists())
-        {
+        let source = if context.host.is_some() { Source::Journal } else { args.source };
+        if source != Source::File && (source == Source::Journal || context.instance.paths.unit.exists()) {
             match journal::show(&args, context, &mut printer).await {
                 Ok(()) => return Ok(ExitCode::Ok),
-                Err(error) if args.source == Source::Journal => {
+                Err(error) if source == Source::Journal => {
                     return Err(CliError::new(ExitCode::Failed, "cannot read the journal")
                         .cause(error.to_string())
                         .hint(format!(

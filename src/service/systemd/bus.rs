@@ -62,6 +62,8 @@ trait Manager {
 const CALL_DEADLINE: Duration = Duration::from_secs(60);
 /// A local socket connects at once, or something is wrong with it.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// Another machine is connected to and logged in to first.
+const LOGIN_DEADLINE: Duration = Duration::from_secs(30);
 /// How often the unit is looked at while its job is waited for.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -77,13 +79,14 @@ impl Bus {
     /// Connects to a bus that has the manager on it.
     pub async fn connect(address: &str, ways: &Ways) -> Result<Self, Unreachable> {
         let connect = async {
-            let connection = open_bus(address).await?;
+            let connection = open_bus(address, ways.user_id).await?;
             let manager =
                 ManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
             let version = manager.version().await?;
             Ok(Self { connection, manager, version })
         };
-        match timeout(CONNECT_DEADLINE, connect).await {
+        let deadline = if ways.user_id.is_some() { LOGIN_DEADLINE } else { CONNECT_DEADLINE };
+        match timeout(deadline, connect).await {
             Ok(Ok(bus)) => Ok(bus),
             // A socket that its owner left behind.
             Ok(Err(error)) if nobody_listens(&error) => Err(ways.not_running()),
@@ -92,7 +95,7 @@ impl Bus {
                 why: error.to_string(),
                 refused: kind_of(&error) == CallKind::NotPermitted,
             }),
-            Err(_) => Err(Unreachable::Silent { seconds: CONNECT_DEADLINE.as_secs() }),
+            Err(_) => Err(Unreachable::Silent { seconds: deadline.as_secs() }),
         }
     }
 
@@ -248,9 +251,13 @@ impl Bus {
     }
 }
 
-/// Connects to a bus. No call over it waits for ever.
-pub(super) async fn open_bus(address: &str) -> zbus::Result<Connection> {
-    zbus::connection::Builder::address(address).method_timeout(CALL_DEADLINE).build().await
+/// Connects to a bus, as another user than this one where it is on another machine. No call over it waits for ever.
+pub(super) async fn open_bus(address: &str, user_id: Option<u32>) -> zbus::Result<Connection> {
+    let builder = zbus::connection::Builder::address(address).method_timeout(CALL_DEADLINE);
+    match user_id {
+        Some(user_id) => builder.user_id(user_id).build().await,
+        None => builder.build().await,
+    }
 }
 
 fn failed(operation: &str) -> impl Fn(zbus::Error) -> ServiceError + use<> {

@@ -6,7 +6,7 @@ use super::{neighbour, unit};
 use crate::host;
 use crate::host::stat::{Kind, Stat};
 use crate::instance::Instance;
-use crate::service::definition::{Found, standing};
+use crate::service::definition::{Found, Standing, standing};
 use crate::service::observed::{Definition, DirectoryProblem};
 use crate::service::record;
 
@@ -61,6 +61,27 @@ pub fn inspect(instance: &Instance) -> Disk {
         state_dir_exists: paths.state_dir.exists(),
         other_units_enabled: other_units_enabled(&paths.unit_dir, &name),
         own_cgroup: std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default(),
+    }
+}
+
+/// What is known without a look: the disk is another machine's. What its manager has loaded from there still counts.
+pub fn unseen(instance: &Instance) -> Disk {
+    Disk {
+        definition: Definition {
+            // No file of this machine: nothing the manager loaded is taken for it.
+            path: instance.unit_name().into(),
+            found: Found::Missing,
+            standing: Standing::Missing,
+            foreign_owner: None,
+            directory_problem: None,
+            drop_in_names: Vec::new(),
+            drop_ins: Vec::new(),
+            other_scope: None,
+        },
+        record: record::Found::Missing,
+        state_dir_exists: false,
+        other_units_enabled: false,
+        own_cgroup: String::new(),
     }
 }
 

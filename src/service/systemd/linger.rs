@@ -48,7 +48,7 @@ pub async fn read(env: &Env) -> Linger {
 pub async fn set(env: &Env, enable: bool) -> Result<(), ServiceError> {
     let failed = |why: String| ServiceError::Linger { user: host::user::name(env), enable, why };
     let act = async {
-        let connection = bus::open_bus(&system_bus(env)).await?;
+        let connection = bus::open_bus(&system_bus(env), None).await?;
         LogindProxy::new(&connection).await?.set_user_linger(host::user::id(), enable, false).await?;
         lingers(env).await
     };
@@ -64,7 +64,7 @@ pub async fn set(env: &Env, enable: bool) -> Result<(), ServiceError> {
 }
 
 async fn lingers(env: &Env) -> zbus::Result<bool> {
-    let connection = bus::open_bus(&system_bus(env)).await?;
+    let connection = bus::open_bus(&system_bus(env), None).await?;
     let user = LogindProxy::new(&connection).await?.get_user(host::user::id()).await;
     match user {
         Ok(path) => {

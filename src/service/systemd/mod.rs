@@ -23,6 +23,7 @@ pub mod quoting;
 pub mod sandbox;
 pub mod siblings;
 pub mod specifier;
+pub mod ssh;
 pub mod surroundings;
 pub mod syntax;
 mod systemctl;
@@ -44,6 +45,7 @@ use super::manager::{Circumstances, Manager, Unwritable};
 use super::observed::{Linger, Observed, Reached};
 use super::plan::{Desired, Step};
 use super::reach::Unreachable;
+use super::remote::Host;
 use super::spec::ServiceSpec;
 use super::{observed, redact};
 use crate::host;
@@ -56,6 +58,8 @@ pub struct Systemd {
     env: Env,
     unit: String,
     link: Result<Link, Unreachable>,
+    /// Whether the manager is another machine's: its files are not looked at.
+    elsewhere: bool,
 }
 
 impl Systemd {
@@ -65,7 +69,21 @@ impl Systemd {
             Ok(ways) => Link::open(&ways).await,
             Err(unreachable) => Err(unreachable),
         };
-        Self { instance: instance.clone(), env: env.clone(), unit: instance.unit_name(), link }
+        Self::new(instance, env, link, false)
+    }
+
+    /// Finds the way to the manager of another machine.
+    pub async fn connect_to(host: &Host, instance: &Instance, env: &Env) -> Self {
+        let link = match ssh::log_in(host, instance.scope).await {
+            Ok(ways) => Link::open(&ways).await,
+            Err(unreachable) => Err(unreachable),
+        };
+        Self::new(instance, env, link, true)
+    }
+
+    fn new(instance: &Instance, env: &Env, link: Result<Link, Unreachable>, elsewhere: bool) -> Self {
+        let unit = instance.unit_name();
+        Self { instance: instance.clone(), env: env.clone(), unit, link, elsewhere }
     }
 
     /// What the manager says about the unit.
@@ -92,6 +110,9 @@ impl Systemd {
     /// The machine's services outlive every session.
     async fn linger(&self) -> Linger {
         match self.instance.scope {
+            Scope::User if self.elsewhere => {
+                Linger::Unknown("it is not asked about on another machine".to_owned())
+            }
             Scope::User => linger::read(&self.env).await,
             Scope::System => Linger::NotNeeded,
         }
@@ -99,6 +120,9 @@ impl Systemd {
 
     /// With our own path for our own file, where the manager knows the home directory by another name.
     fn respelled(&self, mut reached: Reached) -> Reached {
+        if self.elsewhere {
+            return reached;
+        }
         let own = &self.instance.paths.unit;
         let same = |path: &PathBuf| path.file_name() == own.file_name() && same_parent(path, own);
         if reached.state.fragment_path.as_ref().is_some_and(same) {
@@ -119,7 +143,9 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 impl Manager for Systemd {
     async fn observe(&self) -> Observed {
         let instance = self.instance.clone();
-        let disk = tokio::task::spawn_blocking(move || disk::inspect(&instance));
+        let elsewhere = self.elsewhere;
+        let look = move || if elsewhere { disk::unseen(&instance) } else { disk::inspect(&instance) };
+        let disk = tokio::task::spawn_blocking(look);
         let (disk, manager, linger) = tokio::join!(disk, self.ask(), self.linger());
         // The look at the disk neither panics nor is it aborted: the runtime is still here to await it.
         let disk = disk.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
@@ -133,7 +159,7 @@ impl Manager for Systemd {
             unit: self.unit.clone(),
             command: self.instance.command(),
             inside: disk::is_inside(&disk.own_cgroup, group),
-            may_write: self.instance.scope == Scope::User || host::user::id() == 0,
+            may_write: self.elsewhere || self.instance.scope == Scope::User || host::user::id() == 0,
             definition: disk.definition,
             record: disk.record,
             manager,

@@ -3,6 +3,7 @@
 //! The rules are those of `systemctl --user` (lifecycle notes E2), with one more: a missing `XDG_RUNTIME_DIR` is
 //! filled in from `/run/user/UID`, for shells that were not opened by a login.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -47,8 +48,10 @@ pub struct Ways {
     pub buses: Vec<String>,
     /// Whether it listens on a socket of its own, which `systemctl` can use and D-Bus libraries cannot.
     pub private_socket: bool,
-    /// This user's name.
+    /// This user's name; on another machine, the name of that.
     pub user: String,
+    /// Who we are on another machine, where that is where the manager is.
+    pub user_id: Option<u32>,
     /// Whether this is the Windows Subsystem for Linux.
     pub wsl: bool,
 }
@@ -141,6 +144,7 @@ fn system_ways(seen: &Surroundings) -> Result<Ways, Unreachable> {
         buses: seen.system_bus.iter().cloned().collect(),
         private_socket: seen.system_socket,
         user: seen.user.0.clone(),
+        user_id: None,
         wsl: seen.wsl,
     };
     if ways.buses.is_empty() && !ways.private_socket { Err(ways.not_running()) } else { Ok(ways) }
@@ -164,18 +168,20 @@ fn user_ways(seen: &Surroundings) -> Result<Ways, Unreachable> {
         (None, None) => return Err(Unreachable::NoRuntimeDir { user }),
     };
     let has = |name: &str| seen.sockets.contains(&runtime_dir.join(name));
-    let own = has("bus").then(|| format!("unix:path={}", escape_address(&runtime_dir.join("bus"))));
+    let own =
+        has("bus").then(|| format!("unix:path={}", escape_address(runtime_dir.join("bus").as_os_str())));
     // Another bus is asked only where this user's own is not there.
     let buses: Vec<String> = own.or_else(|| seen.bus_address.clone()).into_iter().collect();
     let private_socket = has("systemd/private");
-    let ways = Ways { scope: Scope::User, runtime_dir, buses, private_socket, user, wsl: seen.wsl };
+    let (scope, wsl) = (Scope::User, seen.wsl);
+    let ways = Ways { scope, runtime_dir, buses, private_socket, user, user_id: None, wsl };
     if ways.buses.is_empty() && !private_socket { Err(ways.not_running()) } else { Ok(ways) }
 }
 
 /// A path in a D-Bus address: what is not optionally escaped by the specification is percent-encoded.
-fn escape_address(path: &Path) -> String {
+fn escape_address(word: &OsStr) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/.\\*".contains(&byte);
-    path.as_os_str().as_encoded_bytes().iter().fold(String::new(), |mut text, byte| {
+    word.as_encoded_bytes().iter().fold(String::new(), |mut text, byte| {
         if plain(*byte) {
             text.push(char::from(*byte));
         } else {
@@ -293,6 +299,6 @@ mod tests {
 
     #[test]
     fn addresses_are_escaped() {
-        assert_eq!(escape_address(Path::new("/run/a b;c/bus")), "/run/a%20b%3bc/bus");
+        assert_eq!(escape_address("/run/a b;c/bus".as_ref()), "/run/a%20b%3bc/bus");
     }
 }

@@ -206,7 +206,7 @@ fn call_refused(operation: &str, kind: CallKind, said: String) -> ServiceError {
     ServiceError::Call { operation: operation.to_owned(), kind, source: said.into() }
 }
 
-fn chain(error: &RunError) -> String {
+pub(super) fn chain(error: &RunError) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
