@@ -123,8 +123,20 @@ pub struct Mark {
     pub profile: String,
     /// The release that wrote it.
     pub generator: String,
-    /// The command that wrote it, without its verb: `fased --profile rescue`.
-    pub command: String,
+    /// The command that wrote it, without its verb: `fased --profile rescue`. None for what a package ships.
+    pub command: Option<String>,
+}
+
+impl Mark {
+    /// For whoever reads the definition: who wrote it, and what happens to changes.
+    pub fn origin(&self) -> String {
+        match &self.command {
+            Some(command) => {
+                format!("Written by `{command} gateway install`, which does not overwrite changes made here.")
+            }
+            None => format!("Part of the {} package, which overwrites changes made here.", self.brand.slug()),
+        }
+    }
 }
 
 /// What was chosen when the service was installed.
@@ -205,7 +217,7 @@ impl ServiceSpec {
                 brand: *brand,
                 profile: profile.to_string(),
                 generator: env!("CARGO_PKG_VERSION").to_owned(),
-                command: instance.command(),
+                command: Some(instance.command()),
             },
         })
     }

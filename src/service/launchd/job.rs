@@ -134,14 +134,8 @@ const CHECKSUM: &str = "Checksum";
 /// everybody can tell which definition that is.
 fn sign(values: &mut Dictionary, mark: &Mark) {
     let key = |name| mark.brand.extension_key(name);
-    let said = format!(
-        "Written by `{} gateway install`, which does not overwrite changes made here. {}={} {}={}",
-        mark.command,
-        key(PROFILE),
-        mark.profile,
-        key(GENERATOR),
-        mark.generator,
-    );
+    let said =
+        format!("{} {}={} {}={}", mark.origin(), key(PROFILE), mark.profile, key(GENERATOR), mark.generator,);
     values.insert(COMMENT.to_owned(), said.clone().into());
     resign(values, mark.brand);
 }

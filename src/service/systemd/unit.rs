@@ -15,7 +15,7 @@ use super::words::{start_target, systemctl};
 use crate::instance::{Brand, Scope};
 use crate::service::definition::Marked;
 use crate::service::hardening::Hardening;
-use crate::service::spec::{Account, Credential, Mark, ServiceSpec, SystemPart};
+use crate::service::spec::{Account, Credential, ServiceSpec, SystemPart};
 
 /// Why a service cannot be written as a unit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,16 +46,20 @@ pub fn render(spec: &ServiceSpec, unit: &str, version: Version) -> Result<String
     Ok(signed(text, checksum_at, spec.mark.brand))
 }
 
-/// The name of a profile that stands for the instance of a template unit, to make the spec for [`render_template`].
+/// The name of a profile that stands for the instance of a template unit, in the spec for [`render_for_package`].
 pub const TEMPLATE_PROFILE: &str = "instance-of-the-template";
 
-/// Writes a template unit (systemd.unit(5)), given the spec for [`TEMPLATE_PROFILE`]: its instances are profiles, whose
-/// names hold nothing that systemd would escape.
-pub fn render_template(spec: &ServiceSpec, unit: &str, version: Version) -> Result<String, RenderError> {
+/// A home directory that stands for that of any user, in the spec for [`render_for_package`].
+pub const ANY_HOME: &str = "/home-of-any-user";
+
+/// Writes the unit that a package ships, for any user or as a template (systemd.unit(5), "Specifiers"). Instances of a
+/// template are profiles, whose names hold nothing that systemd would escape.
+pub fn render_for_package(spec: &ServiceSpec, unit: &str, version: Version) -> Result<String, RenderError> {
     let (text, checksum_at) = unsigned(spec, unit, version)?;
-    let head = text[..checksum_at].replace(TEMPLATE_PROFILE, "%i");
-    let rest = text[checksum_at..].replace(TEMPLATE_PROFILE, "%i");
-    Ok(signed(format!("{head}{rest}"), head.len(), spec.mark.brand))
+    let general = |text: &str| text.replace(TEMPLATE_PROFILE, "%i").replace(ANY_HOME, "%h");
+    let (head, rest) = text.split_at(checksum_at);
+    let head = general(head);
+    Ok(signed(head.clone() + &general(rest), head.len(), spec.mark.brand))
 }
 
 /// Puts the mark in that tells whether a text was changed.
@@ -68,11 +72,9 @@ fn signed(mut text: String, at: usize, brand: Brand) -> String {
 /// The text, and where its checksum belongs.
 fn unsigned(spec: &ServiceSpec, unit: &str, version: Version) -> Result<(String, usize), RenderError> {
     let scope = if spec.system.is_some() { Scope::System } else { Scope::User };
-    let Mark { brand, command, .. } = &spec.mark;
+    let brand = &spec.mark.brand;
     let mut text = Text::default();
-    text.line(&format!(
-        "# Written by `{command} gateway install`, which does not overwrite changes made here."
-    ));
+    text.line(&format!("# {}", spec.mark.origin()));
     text.line(&format!("# Changes belong in a drop-in: {} edit {unit}", systemctl(scope)));
     text.section("Unit");
     text.set("Description", &quoting::scalar("the description", &spec.description)?);
