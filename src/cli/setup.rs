@@ -86,10 +86,15 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         "updated" => format!("Updated {}", answer.config),
         _ => format!("Config OK: {}", answer.config),
     });
-    ui.out(&format!("Workspace OK: {}", answer.workspace));
-    ui.out(&format!("Sessions OK: {}", answer.sessions));
+    if context.instance.scope == Scope::User {
+        ui.out(&format!("Workspace OK: {}", answer.workspace));
+        ui.out(&format!("Sessions OK: {}", answer.sessions));
+    }
     let command = context.instance.command();
-    ui.hint(&format!("Next: {command} gateway install  (or, in the foreground: {command} gateway)"));
+    ui.hint(&match context.instance.scope {
+        Scope::User => format!("Next: {command} gateway install  (or, in the foreground: {command} gateway)"),
+        Scope::System => format!("Next: sudo {command} gateway install"),
+    });
     Ok(ExitCode::Ok)
 }
 

@@ -51,7 +51,7 @@ fn enable_and_disable_concern_the_next_login_and_nothing_else() {
     machine.user("idlehands gateway install").ok();
     let pid = machine.pid(UNIT);
     let enabled = machine.user("idlehands gateway enable");
-    assert_eq!(enabled.ok(), "Nothing to do: the gateway service starts at login already");
+    assert_eq!(enabled.ok(), "Nothing to do: the gateway service starts by itself already");
     let disabled = machine.user("idlehands gateway disable");
     assert_eq!(disabled.ok(), format!("Disabled systemd service: {UNIT}"));
     assert!(
@@ -61,7 +61,7 @@ fn enable_and_disable_concern_the_next_login_and_nothing_else() {
     assert_eq!(machine.property(UNIT, "UnitFileState"), "disabled");
     assert_eq!(
         machine.user("idlehands gateway disable").ok(),
-        "Nothing to do: the gateway service does not start at login"
+        "Nothing to do: the gateway service does not start by itself"
     );
     assert_eq!(machine.pid(UNIT), pid);
     let plan = machine.user("idlehands gateway enable --dry-run");

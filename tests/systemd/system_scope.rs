@@ -59,6 +59,13 @@ fn an_install_runs_a_second_one_does_nothing_and_an_uninstall_leaves_what_it_say
     );
     machine.root("idlehands --system gateway restart").ok();
     assert_ne!(machine.system_property("InvocationID"), run);
+    // Root reaches the manager also where no bus leads to it.
+    let no_bus = "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/none idlehands --system gateway";
+    assert_eq!(machine.system_json(&format!("{no_bus} restart --json"))["result"], "restarted");
+    assert_eq!(
+        machine.system_json(&format!("{no_bus} status --json"))["service"]["manager"]["via"],
+        "systemctl"
+    );
 
     let gone = machine.root("idlehands --system gateway uninstall");
     gone.ok();
@@ -125,6 +132,11 @@ fn who_is_not_root_sees_the_machines_gateway_and_is_told_how_to_change_it() {
         let refused = machine.user(&format!("idlehands --system gateway {verb}"));
         assert_eq!(refused.code, 5, "{refused}");
         assert!(refused.stderr.contains(&format!("sudo idlehands --system gateway {verb}")), "{refused}");
+    }
+    for command in ["setup", "config set gateway.port 1"] {
+        let refused = machine.user(&format!("idlehands --system {command}"));
+        assert_eq!(refused.code, 5, "{refused}");
+        assert!(refused.stderr.contains("run this with sudo"), "{refused}");
     }
     assert_eq!(machine.root("ls /etc/idlehands-gateway").code, 2);
     machine.root("idlehands --system gateway install").ok();

@@ -8,6 +8,7 @@ use crate::config::create::CreateError;
 use crate::config::reload::{Effect, effect_of};
 use crate::config::{EditError, KeyPath, Problem, WriteError};
 use crate::exit::ExitCode;
+use crate::instance::Scope;
 
 /// How many problems a command that was stopped by them prints; `config validate` prints all.
 const SHOWN: usize = 10;
@@ -57,10 +58,10 @@ pub(in crate::cli) fn config_not_written(context: &Context, error: WriteError) -
             let denied = source.kind() == std::io::ErrorKind::PermissionDenied;
             let code = if denied { ExitCode::NotPermitted } else { ExitCode::Failed };
             let failed = CliError::new(code, format!("cannot {what} {}", path.display())).cause(source);
-            failed.hint(if denied {
-                "run this as the user the gateway belongs to"
-            } else {
-                "check that the directory can be written to, and that the disk is not full"
+            failed.hint(match (denied, context.instance.scope) {
+                (true, Scope::System) => "the machine's gateway is root's to configure: run this with sudo",
+                (true, Scope::User) => "run this as the user the gateway belongs to",
+                (false, _) => "check that the directory can be written to, and that the disk is not full",
             })
         }
     }

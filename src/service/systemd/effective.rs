@@ -47,7 +47,7 @@ enum Meaning {
 }
 
 /// Section, directive, property, meaning. Directives that have no property are not compared.
-const ROWS: [(&str, &str, &str, Meaning); 27] = [
+const ROWS: [(&str, &str, &str, Meaning); 45] = [
     ("Unit", "Description", "Description", Meaning::Text),
     ("Unit", "StartLimitIntervalSec", "StartLimitIntervalUSec", Meaning::Span),
     ("Unit", "StartLimitBurst", "StartLimitBurst", Meaning::Number),
@@ -75,6 +75,24 @@ const ROWS: [(&str, &str, &str, Meaning); 27] = [
     ("Service", "NoNewPrivileges", "NoNewPrivileges", Meaning::Flag),
     ("Service", "LockPersonality", "LockPersonality", Meaning::Flag),
     ("Service", "RestrictRealtime", "RestrictRealtime", Meaning::Flag),
+    ("Service", "RestrictSUIDSGID", "RestrictSUIDSGID", Meaning::Flag),
+    ("Service", "MemoryDenyWriteExecute", "MemoryDenyWriteExecute", Meaning::Flag),
+    ("Service", "DynamicUser", "DynamicUser", Meaning::Flag),
+    ("Service", "PrivateTmp", "PrivateTmp", Meaning::Flag),
+    ("Service", "PrivateDevices", "PrivateDevices", Meaning::Flag),
+    ("Service", "PrivateUsers", "PrivateUsers", Meaning::Flag),
+    ("Service", "ProtectClock", "ProtectClock", Meaning::Flag),
+    ("Service", "ProtectControlGroups", "ProtectControlGroups", Meaning::Flag),
+    ("Service", "ProtectHostname", "ProtectHostname", Meaning::Flag),
+    ("Service", "ProtectKernelLogs", "ProtectKernelLogs", Meaning::Flag),
+    ("Service", "ProtectKernelModules", "ProtectKernelModules", Meaning::Flag),
+    ("Service", "ProtectKernelTunables", "ProtectKernelTunables", Meaning::Flag),
+    ("Service", "RemoveIPC", "RemoveIPC", Meaning::Flag),
+    ("Service", "User", "User", Meaning::Text),
+    ("Service", "ProtectSystem", "ProtectSystem", Meaning::Text),
+    ("Service", "ProtectHome", "ProtectHome", Meaning::Text),
+    ("Service", "ProtectProc", "ProtectProc", Meaning::Text),
+    ("Service", "KeyringMode", "KeyringMode", Meaning::Text),
 ];
 
 /// Every directive of the file that is in force otherwise.

@@ -11,8 +11,12 @@ const BEFORE_EXEC: [(i32, &str); 12] = [
     (216, "its group cannot be set"),
     (217, "its user cannot be set"),
     (218, "its capabilities cannot be set: a hardening setting that user services cannot have"),
-    (226, "its name spaces cannot be set up: a hardening setting that user services cannot have"),
-    (228, "its system call filter cannot be set up"),
+    (
+        226,
+        "its name spaces cannot be set up: a hardening setting that its manager, or a container around it, cannot have \
+         (gateway install --hardening off)",
+    ),
+    (228, "its system call filter cannot be set up (gateway install --hardening off)"),
     (233, "its runtime directory cannot be made"),
     (238, "its state directory cannot be made"),
     (242, "its cgroup namespace cannot be set up"),
