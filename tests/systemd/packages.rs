@@ -45,6 +45,14 @@ fn a_user_enables_the_units_of_the_package_and_an_upgrade_restarts_what_ran() {
     }
     assert_eq!(machine.property(UNIT, "FragmentPath"), format!("/usr/lib/systemd/user/{UNIT}"));
 
+    // An install uses it as it is, and what the operator wants otherwise goes into a drop-in.
+    let again = machine.user(&format!("{IDLEHANDS} gateway install"));
+    assert!(again.ok().starts_with("Nothing to do: "), "{again}");
+    let special = machine.user(&format!("{IDLEHANDS} gateway install --port 18800"));
+    assert_eq!(special.code, 7, "{special}");
+    assert!(special.stderr.contains("/usr/lib/systemd/user/"), "{special}");
+    machine.user("test ! -e .config/systemd/user/idlehands-gateway.service").ok();
+
     let before = machine.pid(UNIT);
     machine.root(&format!("dpkg -i {}", PACKAGES[1].display())).ok();
     machine

@@ -64,8 +64,14 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         only_root("install", context)?;
         configure(args.how.json, context, ui)?;
     }
-    let install =
-        Install { force: args.force, enable: !args.no_enable, start: !args.no_start, linger: args.linger };
+    let paths = &context.instance.paths;
+    let install = Install {
+        force: args.force,
+        enable: !args.no_enable,
+        start: !args.no_start,
+        linger: args.linger,
+        chosen: wanted.is_special() || paths.state_dir_is_chosen || paths.config_is_chosen,
+    };
     let verb = Verb {
         intent: Intent::Install(install),
         name: "install",

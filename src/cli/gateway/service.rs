@@ -87,6 +87,13 @@ pub(super) struct Wanted {
     pub run_as: Option<String>,
 }
 
+impl Wanted {
+    /// Whether the definition has to say something that it would not say by itself.
+    pub(super) fn is_special(&self) -> bool {
+        self.port.is_some() || self.hardening.is_some() || self.run_as.is_some()
+    }
+}
+
 /// Nobody else writes definitions of the machine's services, nor the configuration beside them.
 pub(super) fn only_root(verb: &'static str, context: &Context) -> Result<(), CliError> {
     match context.instance.scope {

@@ -9,6 +9,9 @@ use crate::service::systemd::words::start_target;
 
 pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) -> Decided {
     check_place(install, look)?;
+    if super::package::owns(look) && !install.force {
+        return super::package::use_as_it_is(install, look);
+    }
     let write = must_write(install, desired, look)?;
     let (mut steps, mut notes) = (Vec::new(), Vec::new());
     let (observed, state) = (look.observed, &look.reached.state);
@@ -109,7 +112,7 @@ fn must_write(install: Install, desired: &Desired, look: Look<'_>) -> Result<Opt
 }
 
 /// The steps after which it runs with the definition in place.
-fn bring_up(install: Install, changed: bool, look: Look<'_>) -> (Vec<Planned>, Option<String>) {
+pub(super) fn bring_up(install: Install, changed: bool, look: Look<'_>) -> (Vec<Planned>, Option<String>) {
     let state = &look.reached.state;
     let wait = !look.observed.inside;
     if !install.start {

@@ -4,6 +4,7 @@
 //! and stored before anything happens. Steps are words of no platform; each platform's manager knows how to do them.
 
 mod install;
+mod package;
 mod refusal;
 mod step;
 mod undo;
@@ -53,11 +54,13 @@ pub struct Install {
     pub start: bool,
     /// Let it outlive the last session.
     pub linger: bool,
+    /// The operator named a port, an account or the like, which the definition has to carry.
+    pub chosen: bool,
 }
 
 impl Default for Install {
     fn default() -> Self {
-        Self { force: false, enable: true, start: true, linger: false }
+        Self { force: false, enable: true, start: true, linger: false, chosen: false }
     }
 }
 
@@ -424,11 +427,11 @@ mod tests {
                 "Failed",
             ),
             (
-                "from a package",
+                "from an administrator",
                 |seen, state| {
                     seen.definition.standing = Standing::Missing;
                     seen.definition.found = Found::Missing;
-                    state.fragment_path = Some("/usr/lib/systemd/user/fased-gateway.service".into());
+                    state.fragment_path = Some("/etc/systemd/user/fased-gateway.service".into());
                 },
                 "Conflict",
                 "write-definition reload check-definition reset-failed restart prove save-record",
@@ -475,6 +478,27 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_unit_of_a_package_is_used_as_it_is() {
+        let packaged: Change = |_, state| {
+            state.load_state = "loaded".to_owned();
+            state.fragment_path = Some(format!("/usr/lib/systemd/user/{UNIT}").into());
+        };
+        let new = desired("new", true);
+        let with = |install| names(&decide(Intent::Install(install), &new, absent(), packaged));
+        assert_eq!(with(install()), "enable reload reset-failed start prove");
+        assert_eq!(with(Install { chosen: true, ..install() }), "Conflict");
+        let in_use: Change = |_, state| {
+            state.load_state = "loaded".to_owned();
+            state.fragment_path = Some(format!("/usr/lib/systemd/user/{UNIT}").into());
+            state.wanted_at_login = true;
+            state.active_state = "active".to_owned();
+        };
+        assert_eq!(names(&decide(Intent::Install(install()), &new, absent(), in_use)), "");
+        assert_eq!(names(&decide(Intent::Uninstall, &new, absent(), in_use)), "disable reload stop");
+        assert_eq!(names(&decide(Intent::Uninstall, &new, absent(), packaged)), "NotInstalled");
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(super) fn plan_uninstall(look: Look<'_>) -> Decided {
     let definition = &observed.definition;
     let there = match definition.standing {
         Standing::Ours | Standing::Edited => true,
+        Standing::Missing if super::package::owns(look) => return super::package::leave(look),
         Standing::Missing if super::verbs::is_elsewhere(look) => {
             return Err(super::verbs::managed_elsewhere(look));
         }
