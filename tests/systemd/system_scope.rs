@@ -258,10 +258,10 @@ fn an_account_of_the_administrators_is_used_and_remembered() {
 /// A profile as an instance of the template that packages ship.
 #[test]
 fn a_template_unit_runs_a_profile() {
-    let template =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/units/system/systemd-252/idlehands-gateway@.service");
+    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/units/package/system/idlehands-gateway@.service");
     let bind = format!("{template}:/usr/lib/systemd/system/idlehands-gateway@.service");
     let machine = Machine::boot_with(&crate::support::Boot { options: &["--bind-ro", &bind] });
+    machine.root("ln -s /usr/local/bin/idlehands /usr/bin/idlehands").ok();
     machine.root("idlehands --system --profile work setup && systemctl enable --now idlehands-gateway@work.service").ok();
     assert_eq!(machine.root("idlehands --system --profile work health").code, 0);
     machine.root("test -f /var/lib/idlehands-gateway-work/gateway.lock").ok();
