@@ -84,7 +84,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     let cannot = |error| CliError::new(ExitCode::Failed, "cannot find this program's own path").cause(error);
     let program = process::invoked_path(&context.argv0, &context.env).map_err(cannot)?;
     context.block_on(async {
-        let around = Look { program: &program, context, deep: args.deep };
+        let around = Look { program: &program, context };
         let (_, mut facts) = around.look().await;
         let mut findings = diagnose(&facts);
         if !args.fix {
@@ -147,15 +147,13 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
 struct Look<'a> {
     program: &'a std::path::Path,
     context: &'a Context,
-    deep: bool,
 }
 
 impl Look<'_> {
     async fn look(&self) -> (Systemd, Facts) {
         let Context { instance, env, dirs, .. } = self.context;
         let systemd = Systemd::connect(instance, env).await;
-        let around =
-            Circumstances { instance, env, dirs, program: self.program, systemd: &systemd, deep: self.deep };
+        let around = Circumstances { instance, env, dirs, program: self.program, systemd: &systemd };
         let facts = Facts::gather(around).await;
         (systemd, facts)
     }

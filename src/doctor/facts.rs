@@ -58,8 +58,6 @@ pub struct Facts {
     pub handed: Vec<String>,
     /// Whether the environment of this command has a token.
     pub token_in_env: bool,
-    /// Whether to look at things that are nobody's business usually.
-    pub deep: bool,
 }
 
 /// Something that should be private.
@@ -114,8 +112,6 @@ pub struct Circumstances<'a> {
     pub program: &'a std::path::Path,
     /// The service manager.
     pub systemd: &'a Systemd,
-    /// Whether to look closer.
-    pub deep: bool,
 }
 
 /// How long the gateway has to answer.
@@ -124,7 +120,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 impl Facts {
     /// Takes the look.
     pub async fn gather(around: Circumstances<'_>) -> Self {
-        let Circumstances { instance, env, dirs, program, systemd, deep } = around;
+        let Circumstances { instance, env, dirs, program, systemd } = around;
         let source = Source::new(instance, env);
         let load = tokio::task::spawn_blocking(move || source.load());
         // Loading neither panics nor is it aborted: the runtime is still here to await it.
@@ -169,7 +165,6 @@ impl Facts {
             handed: secrets::to_hand_over(instance, &[]).into_iter().map(|handed| handed.name).collect(),
             token_in_env: env.text(instance.brand.var("GATEWAY_TOKEN")).is_some(),
             service,
-            deep,
         }
     }
 }

@@ -10,6 +10,7 @@
 mod support;
 
 mod cli_config;
+mod cli_doctor;
 mod cli_force;
 mod cli_global;
 mod cli_operator;

@@ -62,6 +62,7 @@ N=idlehands-gateway.service; C=~/.config/systemd/user; U=$C/$N; D=$U.d; R=$XDG_R
 set() { awk -v key="$1" -v value="$2" 'index($0, key "=") == 1 { print key "=" value; next } { print }' $U >$U.new; mv $U.new $U; }
 put() { mkdir -p $D; printf "$2" >$D/$1; }
 root() { :; }
+sign() { c=$(grep -v ^X-Idlehands-Checksum= $U | sha256sum | cut -d' ' -f1); set X-Idlehands-Checksum $c; }
 END
 cat >~/restore <<'END'
 . ~/words
@@ -70,6 +71,7 @@ rm -rf $C $C.control $R/systemd/user $R/systemd/user.control $R/systemd/transien
 cp -a ~/pristine/user $C
 rm -rf ~/.idlehands/service; cp -a ~/pristine/service ~/.idlehands/service
 cp -a ~/pristine/idlehands.json ~/.idlehands/; chmod 700 ~/.idlehands
+$S thaw $N
 $S unset-environment IDLEHANDS_GATEWAY_PORT IDLEHANDS_GATEWAY_TOKEN IDLEHANDS_PROFILE LD_PRELOAD EDITOR
 $S daemon-reload
 $S reset-failed
@@ -183,7 +185,7 @@ fn every_mutation_is_found_repaired_and_converges_and_what_is_harmless_is_not_to
     for case in &cases() {
         as_root(&machine, case);
         let ran = machine.user(&script(case));
-        machine.root("rm -rf /etc/systemd/user/service.d").ok();
+        machine.root("rm -rf /etc/systemd/user/service.d /usr/local/lib/systemd/user").ok();
         let undone = machine.user(UNDO);
         if let Err(why) = judge(case, &format!("{}{}", ran.stdout, undone.stdout)) {
             wrong.push(format!("line {}: {}\n{why}\n{}", case.line, case.shell, ran.stderr));

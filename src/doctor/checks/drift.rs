@@ -37,10 +37,13 @@ fn tell(facts: &Facts, drift: &Drift) -> Finding {
     finding.at = drift.spot.as_ref().map(At::from);
     finding.repair = repair(facts, drift);
     if finding.repair.class == Class::Force || severity == Severity::Info && drift.in_unit {
+        let command = facts.instance.command();
         finding = finding.hint(if drift.in_unit {
-            "If it is meant, keep it in a drop-in, which installs and repairs leave alone"
+            format!(
+                "If it is meant, keep it where installs and repairs leave it alone: {command} gateway edit"
+            )
         } else {
-            "If it is meant, leave it; --fix --force takes it out and keeps a copy"
+            "If it is meant, leave it; --fix --force takes it out and keeps a copy".to_owned()
         });
     }
     finding

@@ -33,7 +33,8 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
                 .hint(format!("By hand: {} daemon-reload", words::systemctl(observed.scope))),
         );
     }
-    if !reached.reads_directory {
+    let installed = observed.definition.standing != Standing::Missing;
+    if installed && !reached.reads_directory {
         let dir = observed.definition.path.parent().unwrap_or(&observed.definition.path);
         let summary = format!("systemd does not read units from {}", dir.display());
         found.push(Finding::new("manager.directory", Severity::Error, summary).at(dir, None));
