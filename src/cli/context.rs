@@ -9,7 +9,7 @@ use crate::config::{Config, Source};
 use crate::exit::ExitCode;
 use crate::host;
 use crate::instance::{BaseDirs, Brand, Env, Instance, Profile};
-use crate::service::native::Platform;
+use crate::service::platform::Platform;
 use crate::service::remote::Host;
 
 /// The circumstances of one invocation.

@@ -28,7 +28,8 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::exit::ExitCode;
 use crate::host;
 use crate::instance::{Brand, Env};
-use crate::service::native::Platform;
+use crate::service::native::HERE;
+use crate::service::platform::Platform;
 use args::{Cli, Command};
 use context::Context;
 use error::CliError;
@@ -36,7 +37,7 @@ use ui::Ui;
 
 /// Runs the program: the arguments and the environment of this process, its output streams.
 pub fn main() -> ExitCode {
-    run(Platform::HERE, std::env::args_os().collect(), host::env::snapshot())
+    run(HERE, std::env::args_os().collect(), host::env::snapshot())
 }
 
 /// The whole command line under a given brand: name, version and help texts carry it.

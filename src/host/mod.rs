@@ -11,6 +11,7 @@ pub mod lock;
 pub mod log;
 pub mod machine;
 pub mod notify;
+pub mod pinned;
 pub mod port;
 pub mod process;
 pub mod stat;

@@ -5,7 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 
 use listeners::{Protocol, SocketState};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, Signal};
+
+use super::pinned::Pinned;
 
 /// A process that listens on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,11 +117,11 @@ fn listening_inodes(table: &str, port: u16) -> Vec<String> {
 pub fn signal_listener(pid: u32, port: u16, signal: Signal) -> io::Result<()> {
     let gone = || io::Error::new(io::ErrorKind::NotFound, "it has ended already");
     let raw = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
-    let pinned = pidfd_open(raw, PidfdFlags::empty())?;
+    let pinned = Pinned::open(raw)?;
     if !owners(port)?.iter().any(|owner| owner.pid == pid) {
         return Err(gone());
     }
-    Ok(pidfd_send_signal(pinned, signal)?)
+    pinned.signal(signal)
 }
 
 fn command_line(pid: u32) -> Option<String> {

@@ -154,6 +154,7 @@ mod tests {
             text: "new".to_owned(),
             program: "/a".into(),
             real_program: "/a".into(),
+            domain: None,
             port: None,
             generator: "1".to_owned(),
             linger_by_us: false,

@@ -87,6 +87,9 @@ pub enum ServiceError {
         /// How the command should end.
         code: ExitCode,
     },
+    /// launchd's side of it failed.
+    #[error(transparent)]
+    Launchd(#[from] super::launchd::failure::Failure),
     /// logind would not change lingering, or did not.
     #[error("lingering could not be changed for {user}: {why}")]
     Linger {
@@ -123,6 +126,7 @@ impl ServiceError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Unreachable(unreachable) => unreachable.exit_code(),
+            Self::Launchd(failure) => failure.exit_code(),
             Self::Refused(refusal) => refusal.exit_code(),
             Self::Busy { .. } => ExitCode::Temporary,
             Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
@@ -146,6 +150,7 @@ impl ServiceError {
     pub fn hints(&self, command: &str, scope: Scope) -> Vec<String> {
         match self {
             Self::Unreachable(unreachable) => vec![unreachable.hint(command)],
+            Self::Launchd(failure) => failure.hints(command),
             Self::Refused(refusal) => refusal.hints(command, scope),
             Self::Busy { .. } => vec!["wait for it to end, and try again".to_owned()],
             Self::Job { unit, .. } | Self::NotProven { unit, .. } => {

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::definition::Standing;
 use super::observed::{Manager, Observed};
-use super::systemd::words::start_target;
 use crate::exit::ExitCode;
 
 /// Yes, no, or nobody knows.
@@ -150,8 +149,6 @@ impl Facts {
         };
         let state = &reached.state;
         let on = state.unit_file_state == "enabled" && state.wanted_at_login;
-        let wanted = if state.wanted_at_login { "wants it" } else { "does not want it" };
-        let target = start_target(observed.scope);
         let ready = match (state.is_active(), state.says_when_ready()) {
             (true, true) => Fact { is: Answer::Yes, because: "it said READY".to_owned() },
             (true, false) => {
@@ -168,7 +165,11 @@ impl Facts {
             installed,
             enabled: Fact {
                 is: on.into(),
-                because: format!("its file is \"{}\", {target} {wanted}", state.unit_file_state),
+                because: observed.platform.starts(
+                    observed.scope,
+                    &state.unit_file_state,
+                    state.wanted_at_login,
+                ),
             },
             loaded: Fact {
                 is: state.is_loaded().into(),
@@ -199,9 +200,10 @@ fn installed(observed: &Observed) -> Fact {
     let path = observed.definition.path.display();
     let fragment = observed.manager.reached().and_then(|reached| reached.state.fragment_path.as_ref());
     match (observed.definition.standing, fragment) {
-        (Standing::Missing, Some(fragment)) if *fragment != observed.definition.path => {
-            Fact { is: Answer::Yes, because: format!("systemd has it from {}", fragment.display()) }
-        }
+        (Standing::Missing, Some(fragment)) if *fragment != observed.definition.path => Fact {
+            is: Answer::Yes,
+            because: format!("{} has it from {}", observed.platform.name(), fragment.display()),
+        },
         (Standing::Missing, _) => Fact { is: Answer::No, because: format!("{path} does not exist") },
         (Standing::Unreadable, _) => Fact { is: Answer::Unknown, because: format!("{path} cannot be read") },
         (Standing::Masked, _) => Fact { is: Answer::No, because: format!("{path} is a mask") },

@@ -11,6 +11,7 @@ use super::error::ServiceError;
 use super::observed::Observed;
 use super::plan::{Planned, Step};
 use super::spec::ServiceSpec;
+use crate::host::lock::Lock;
 
 /// A service manager, asked about one service.
 pub trait Manager {
@@ -71,12 +72,14 @@ pub struct Circumstances<'a> {
     pub invocation_before: Option<String>,
     /// Whether lingering was turned on by a step before.
     pub linger_by_us: bool,
+    /// The lock of this service, where it is held: whoever goes on after this process holds it too.
+    pub claim: Option<&'a Lock>,
 }
 
 impl<'a> Circumstances<'a> {
     /// At the beginning of a plan.
     pub fn new(probe: &'a dyn Probe, report: &'a mut dyn FnMut(Progress<'_>), patience: Patience) -> Self {
-        Self { probe, report, patience, invocation_before: None, linger_by_us: false }
+        Self { probe, report, patience, invocation_before: None, linger_by_us: false, claim: None }
     }
 }
 

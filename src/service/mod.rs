@@ -12,6 +12,8 @@
 //! * [`plan`]: the steps, and the refusals. Pure; the only place that chooses.
 //! * [`manager`], [`apply`]: what performs them, and undoes them when an install fails.
 //! * [`systemd`]: systemd, the manager of one user's services or of the machine's.
+//! * [`launchd`]: launchd, with jobs of one user or of the machine.
+//! * [`platform`]: what a plan and a report must know about the difference.
 //! * [`native`]: which of the managers this program uses.
 //!
 //! Knows nothing of the gateway's configuration, protocol or inside: whoever wants to know whether it is healthy
@@ -28,7 +30,9 @@ pub mod launchd;
 pub mod manager;
 pub mod native;
 pub mod observed;
+pub mod place;
 pub mod plan;
+pub mod platform;
 pub mod program;
 pub mod reach;
 pub mod record;

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use super::Scope;
 use super::definition::{Found, Standing};
 use super::manager::Run;
+use super::platform::Platform;
 use super::reach::Unreachable;
 use super::record;
 
@@ -18,6 +19,8 @@ use super::record;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observed {
+    /// Which manager was asked.
+    pub platform: Platform,
     /// Whose manager was asked.
     pub scope: Scope,
     /// The unit's name.
@@ -170,6 +173,8 @@ pub enum Via {
     Bus,
     /// With `systemctl`, where there is no bus.
     Systemctl,
+    /// With `launchctl`.
+    Launchctl,
 }
 
 /// One unit as the manager sees it (org.freedesktop.systemd1(5); lifecycle notes E4). Words are the manager's own.
@@ -289,6 +294,7 @@ fn lossy_list<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, 
 pub(super) fn sample(unit: &str, path: &str) -> Observed {
     use super::reach::Place;
     Observed {
+        platform: Platform::Systemd,
         scope: Scope::User,
         unit: unit.to_owned(),
         command: "gateway".to_owned(),

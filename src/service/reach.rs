@@ -85,6 +85,15 @@ pub enum Unreachable {
         /// What ssh said.
         why: String,
     },
+    /// launchd cannot be asked, or has no place for jobs of this user.
+    #[error("{why}")]
+    NoDomain {
+        /// Why, in words.
+        why: String,
+        /// What to do.
+        #[serde(skip)]
+        advice: String,
+    },
     /// It was asked, and what came back is no answer.
     #[error("the service manager did not answer as it should: {why}")]
     NoAnswer {
@@ -173,6 +182,7 @@ impl Unreachable {
                     "start it: sudo loginctl enable-linger {user}, or see systemctl status user@$(id -u {user}).service"
                 )
             }
+            Self::NoDomain { advice, .. } => format!("{advice}; or {foreground}"),
             Self::NoSystemBus => {
                 format!("start it: sudo systemctl start dbus.socket; or {foreground}")
             }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::spec::ServiceSpec;
 use crate::host;
 
 /// The last definition that was applied, and what else was done for it.
@@ -25,6 +26,9 @@ pub struct Record {
     pub program: PathBuf,
     /// The file that program was.
     pub real_program: PathBuf,
+    /// Where launchd has it: `gui/501`, `user/501`, `system`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
     /// The port the operator named, if any.
     pub port: Option<u16>,
     /// The release that wrote it.
@@ -63,6 +67,25 @@ impl Record {
     /// Whether another record says the same, whenever either was written.
     pub fn says_the_same(&self, other: &Self) -> bool {
         Self { written_ms: 0, ..self.clone() } == Self { written_ms: 0, ..other.clone() }
+    }
+}
+
+/// What to remember about a definition.
+pub fn of_spec(spec: &ServiceSpec, unit: &str, path: &Path, text: &str) -> Record {
+    let program = PathBuf::from(&spec.program);
+    let port = spec.args.iter().skip_while(|arg| *arg != "--port").nth(1);
+    Record {
+        version: VERSION,
+        unit: unit.to_owned(),
+        path: path.to_owned(),
+        text: text.to_owned(),
+        real_program: program.canonicalize().unwrap_or_else(|_| program.clone()),
+        program,
+        domain: None,
+        port: port.and_then(|port| port.parse().ok()),
+        generator: spec.mark.generator.clone(),
+        linger_by_us: false,
+        written_ms: 0,
     }
 }
 
@@ -132,6 +155,7 @@ mod tests {
             text: "[Service]\n".to_owned(),
             program: "/usr/bin/fased".into(),
             real_program: "/opt/fased/fased".into(),
+            domain: None,
             port: Some(19201),
             generator: "0.1.0".to_owned(),
             linger_by_us: true,

@@ -75,7 +75,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     let verb = Verb {
         intent: Intent::Install(install),
         name: "install",
-        done: "Installed systemd service",
+        done: "Installed",
         result: "installed",
         already: "the gateway service is installed as it should be",
     };

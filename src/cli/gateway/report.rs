@@ -8,7 +8,7 @@ use crate::host;
 use crate::service::Scope;
 use crate::service::definition::Standing;
 use crate::service::facts::{Answer, Headline};
-use crate::service::observed::{Linger, Manager};
+use crate::service::observed::{Linger, Manager, Observed};
 use crate::service::systemd::exits;
 
 /// Causes of a failed probe that are shown.
@@ -37,7 +37,7 @@ pub(super) fn service(found: &ServicePart, ui: &mut Ui) {
         Answer::No => "disabled",
         Answer::Unknown => "unknown",
     };
-    ui.out(&format!("Service: systemd {} ({enabled})", observed.scope.word()));
+    ui.out(&format!("Service: {} {} ({enabled})", observed.platform.name(), observed.scope.word()));
     ui.out(&format!("Unit: {}", observed.unit));
     if observed.definition.standing != Standing::Missing {
         ui.out(&format!("Service file: {}", observed.definition.path.display()));
@@ -88,7 +88,7 @@ pub(super) fn runtime(runtime: &Runtime, service: &ServicePart, ui: &mut Ui) {
         ui.out(&format!("Restarts: {} since it was last started by hand", state.n_restarts));
     }
     if !matches!(service.facts.headline, Headline::Running | Headline::NotInstalled | Headline::Stopped) {
-        ui.out(&format!("Last exit: {}", exits::why_down(state).0));
+        ui.out(&format!("Last exit: {}", reached.failure.clone().unwrap_or_else(|| exits::why_down(state).0)));
     }
 }
 
@@ -136,8 +136,8 @@ fn advice(found: &Report, context: &Context, ui: &mut Ui) {
     }
     let facts = &found.service.facts;
     if let Manager::Unreachable { unreachable } = &found.service.observed.manager {
-        let scope = found.service.observed.scope.word();
-        ui.note(&format!("systemd {scope} services unavailable: {unreachable}"));
+        let Observed { platform, scope, .. } = &found.service.observed;
+        ui.note(&format!("{} {} services unavailable: {unreachable}", platform.name(), scope.word()));
         if found.runtime.status != "running" {
             ui.hint(&unreachable.hint(&command));
         }

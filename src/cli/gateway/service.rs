@@ -15,7 +15,8 @@ use crate::client::{Address, probe};
 use crate::config::Config;
 use crate::config::resolve::gateway_port;
 use crate::exit::ExitCode;
-use crate::host::{self, process};
+use crate::host;
+use crate::host::lock::Lock;
 use crate::instance::Paths;
 use crate::service::Scope;
 use crate::service::apply::{Outcome, Restored, apply};
@@ -54,7 +55,7 @@ pub(super) struct Verb {
     pub intent: Intent,
     /// `install`: the `action` in JSON.
     pub name: &'static str,
-    /// `Installed systemd service`: said when something was done.
+    /// `Installed`: said of the service when something was done.
     pub done: &'static str,
     /// `installed`: the `result` in JSON when something was done.
     pub result: &'static str,
@@ -129,10 +130,9 @@ pub(super) fn carry_out(
         if changes {
             only_root(verb.name, context)?;
         }
-        let _claim =
-            if changes { Some(claim(&context.instance, CLAIM).await.map_err(failed)?) } else { None };
-        let manager =
-            Native::connect(context.platform, context.host.as_ref(), &context.instance, &context.env).await;
+        let locks = changes || (context.platform.locks_every_verb() && !how.dry_run);
+        let claim = if locks { Some(claim(&context.instance, CLAIM).await.map_err(failed)?) } else { None };
+        let manager = Native::connect(context.platform, context.host.as_ref(), &context.instance, &context.env, &context.dirs).await;
         let before = manager.observe().await;
         let desired = match verb.intent {
             Intent::Install(_) => Some(desire(&manager, &before, wanted, &config, context, ui)?),
@@ -144,12 +144,12 @@ pub(super) fn carry_out(
             return Ok(ExitCode::Ok);
         }
         let probe = Health::new(wanted.port, &config, context);
-        let outcome = perform(&manager, &plan, &before, &probe, how, ui).await;
+        let outcome = perform(&manager, (&plan, &before), &probe, claim.as_ref(), how, ui).await;
         conclude(verb, &plan, outcome, &manager, &probe, how, context, ui).await
     })
 }
 
-/// What helps where systemd has no way to write a path down.
+/// What helps where the service manager has no way to write a path down.
 const RENAME: &str = "Use a path of letters, digits and the like, or a symbolic link that has one";
 
 /// What is to be installed.
@@ -219,9 +219,9 @@ fn show_plan(verb: &Verb, plan: &Plan, how: &How, ui: &mut Ui) {
 
 async fn perform(
     manager: &Native,
-    plan: &Plan,
-    before: &Observed,
+    (plan, before): (&Plan, &Observed),
     probe: &Health,
+    claim: Option<&Lock>,
     how: &How,
     ui: &mut Ui,
 ) -> Outcome {
@@ -232,6 +232,7 @@ async fn perform(
         }
     };
     let mut circumstances = Circumstances::new(probe, &mut report, Patience::default());
+    circumstances.claim = claim;
     let outcome = apply(manager, plan, before, &mut circumstances).await;
     steps.end(ui);
     outcome
@@ -264,6 +265,7 @@ async fn conclude(
             (Vec::new(), Some(error.hint(format!("rolling back failed too: {undoing}"))))
         }
     };
+    let done_words = format!("{} {}", verb.done, context.platform.service(context.instance.scope));
     let notes: Vec<String> = plan.notes.iter().cloned().chain(notes).collect();
     if how.json {
         let observed = manager.observe().await;
@@ -279,7 +281,9 @@ async fn conclude(
                     (None, true) => verb.result,
                     (None, false) => "unchanged",
                 },
-                message: error.is_none().then(|| if done { verb.done } else { verb.already }.to_owned()),
+                message: error
+                    .is_none()
+                    .then(|| if done { done_words.as_str() } else { verb.already }.to_owned()),
                 error: error.as_ref().map(ToString::to_string),
                 hints: error.as_ref().map(CliError::hints).unwrap_or_default(),
                 notes: &notes,
@@ -295,7 +299,7 @@ async fn conclude(
     if plan.is_empty() {
         ui.out(&format!("Nothing to do: {}", verb.already));
     } else {
-        ui.out(&format!("{}: {}", verb.done, plan.unit));
+        ui.out(&format!("{done_words}: {}", plan.unit));
     }
     notes.iter().for_each(|note| ui.note(&format!("note: {note}")));
     Ok(ExitCode::Ok)

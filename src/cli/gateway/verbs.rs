@@ -7,7 +7,7 @@ use crate::service::plan::Intent;
 pub(super) const UNINSTALL: Verb = Verb {
     intent: Intent::Uninstall,
     name: "uninstall",
-    done: "Removed systemd service",
+    done: "Removed",
     result: "uninstalled",
     already: "the gateway service is not installed",
 };
@@ -16,7 +16,7 @@ pub(super) const UNINSTALL: Verb = Verb {
 pub(super) const START: Verb = Verb {
     intent: Intent::Start,
     name: "start",
-    done: "Started systemd service",
+    done: "Started",
     result: "started",
     already: "the gateway service is running already",
 };
@@ -25,7 +25,7 @@ pub(super) const START: Verb = Verb {
 pub(super) const STOP: Verb = Verb {
     intent: Intent::Stop,
     name: "stop",
-    done: "Stopped systemd service",
+    done: "Stopped",
     result: "stopped",
     already: "the gateway service is not running",
 };
@@ -34,7 +34,7 @@ pub(super) const STOP: Verb = Verb {
 pub(super) const RESTART: Verb = Verb {
     intent: Intent::Restart,
     name: "restart",
-    done: "Restarted systemd service",
+    done: "Restarted",
     result: "restarted",
     already: "the gateway service needs no restart",
 };

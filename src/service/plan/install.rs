@@ -5,7 +5,6 @@ use crate::instance::Scope;
 use crate::service::definition::{Found, Standing};
 use crate::service::observed::{DirectoryProblem, Linger};
 use crate::service::record::Record;
-use crate::service::systemd::words::start_target;
 
 pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) -> Decided {
     check_place(install, look)?;
@@ -29,7 +28,10 @@ pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) 
     }
     let enable = install.enable && !(state.unit_file_state == "enabled" && state.wanted_at_login);
     if enable {
-        steps.push(planned(Step::Enable, &format!("{} does not want it", start_target(observed.scope))));
+        steps.push(planned(
+            Step::Enable,
+            &observed.platform.starts(observed.scope, &state.unit_file_state, false),
+        ));
     }
     let loads_anew = write.is_some()
         || enable
@@ -48,6 +50,11 @@ pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) 
     let deferred = observed.inside && !job.is_empty();
     if !deferred {
         steps.extend(job.clone());
+    }
+    // What launchd finds it loads at login, unless that is forbidden; a job that runs stays.
+    let forbid = !install.enable && look.observed.platform.reads_only_to_load();
+    if forbid && observed.definition.standing == Standing::Missing {
+        steps.push(planned(Step::Disable, "it is to be started by hand only"));
     }
     keep(install, desired, look, &mut steps, &mut notes);
     if deferred {
@@ -119,7 +126,8 @@ pub(super) fn bring_up(install: Install, changed: bool, look: Look<'_>) -> (Vec<
         let note = "it keeps running as it is until it is restarted".to_owned();
         return (Vec::new(), (changed && state.is_active()).then_some(note));
     }
-    if state.is_active() && !changed {
+    let outdated = look.observed.platform.reads_only_to_load() && super::verbs::is_stale(look);
+    if state.is_active() && !changed && !outdated {
         return (Vec::new(), None);
     }
     let job = if state.is_active() {

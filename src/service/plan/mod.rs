@@ -110,7 +110,7 @@ pub fn plan(intent: Intent, desired: Option<&Desired>, observed: &Observed) -> R
         }
     };
     let look = Look { observed, reached };
-    let (steps, notes) = match (intent, desired) {
+    let (mut steps, notes) = match (intent, desired) {
         (Intent::Install(install), Some(desired)) => install::plan_install(install, desired, look)?,
         (Intent::Install(_), None) => return Err(Refusal::NothingDesired),
         (Intent::Uninstall, _) => uninstall::plan_uninstall(look)?,
@@ -121,6 +121,7 @@ pub fn plan(intent: Intent, desired: Option<&Desired>, observed: &Observed) -> R
         (Intent::Enable, _) => verbs::plan_enable(look)?,
         (Intent::Disable, _) => verbs::plan_disable(look)?,
     };
+    steps.retain(|planned: &Planned| observed.platform.knows(&planned.step, intent));
     Ok(Plan { schema: SCHEMA, intent, unit: observed.unit.clone(), steps, notes })
 }
 
@@ -183,6 +184,7 @@ mod tests {
             text: text.to_owned(),
             program: "/usr/bin/fased".into(),
             real_program: "/usr/bin/fased".into(),
+            domain: None,
             port: None,
             generator: "1".to_owned(),
             linger_by_us: false,

@@ -22,7 +22,9 @@ pub fn undo(plan: &Plan, failed: usize, before: &Observed) -> Vec<Planned> {
     };
     let started = did(|step| matches!(step, Step::Start { .. } | Step::Restart { .. }));
     let enabled = did(|step| matches!(step, Step::Enable)) && reached.state.unit_file_state != "enabled";
-    let ran = reached.state.is_active();
+    // What was loaded before must be loaded again, whether or not it ran well.
+    let was_loaded = before.platform.reads_only_to_load() && reached.state.is_loaded();
+    let ran = reached.state.is_active() || was_loaded;
 
     let mut steps = Vec::new();
     if started && !ran {
@@ -45,7 +47,10 @@ pub fn undo(plan: &Plan, failed: usize, before: &Observed) -> Vec<Planned> {
     }
     if started && ran {
         steps.push(planned(Step::Restart { wait: true }, "it ran before"));
-        steps.push(planned(Step::Prove { answers: false }, "it should run again"));
+        if reached.state.is_active() {
+            steps.push(planned(Step::Prove { answers: false }, "it should run again"));
+        }
     }
+    steps.retain(|planned| before.platform.knows(&planned.step, plan.intent));
     steps
 }

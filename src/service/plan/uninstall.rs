@@ -26,7 +26,8 @@ pub(super) fn plan_uninstall(look: Look<'_>) -> Decided {
     };
     let stop = || planned(Step::Stop { wait: !observed.inside }, "nothing may be left running");
     let mut steps = Vec::new();
-    if state.is_up() && !observed.inside {
+    let up = state.is_up() || (observed.platform.reads_only_to_load() && state.is_loaded());
+    if up && !observed.inside {
         steps.push(stop());
     }
     if there {
@@ -50,7 +51,7 @@ pub(super) fn plan_uninstall(look: Look<'_>) -> Decided {
     }
     let mut notes = Vec::new();
     linger(observed, &mut steps, &mut notes);
-    if state.is_up() && observed.inside {
+    if up && observed.inside {
         steps.push(stop());
         notes.push(super::verbs::INSIDE.to_owned());
     }

@@ -3,14 +3,13 @@
 use std::ffi::OsString;
 
 use super::{Decided, Look, Refusal, Step, planned};
-use crate::instance::Scope;
 use crate::service::definition::Standing;
 use crate::service::observed::Observed;
-use crate::service::systemd::words::{start_time, systemctl};
+use crate::service::systemd::words::start_time;
 
 /// Why a job is not waited for.
-pub(super) const INSIDE: &str = "this command runs inside the service and will be stopped with it: the job is only handed to systemd, \
-     which finishes it";
+pub(super) const INSIDE: &str = "this command runs inside the service and will be stopped with it: the job is only handed to the \
+     service manager, which finishes it";
 
 pub(super) fn plan_start(look: Look<'_>) -> Decided {
     present(look)?;
@@ -63,14 +62,8 @@ pub(super) fn plan_stop(look: Look<'_>) -> Decided {
     let steps = vec![planned(Step::Stop { wait }, &format!("it is {}", state_words(look)))];
     let mut notes: Vec<String> = (!wait).then(|| INSIDE.to_owned()).into_iter().collect();
     if state.wanted_at_login {
-        let until = match look.observed.scope {
-            Scope::User => "the user manager starts anew",
-            Scope::System => "the machine boots",
-        };
-        let (systemctl, unit) = (systemctl(look.observed.scope), &look.observed.unit);
-        notes.push(format!(
-            "it stays stopped until it is started or {until}; for good: {systemctl} disable {unit}"
-        ));
+        let Observed { platform, scope, unit, .. } = look.observed;
+        notes.push(platform.stays_stopped(*scope, unit));
     }
     Ok((steps, notes))
 }

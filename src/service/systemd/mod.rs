@@ -44,10 +44,11 @@ use super::error::ServiceError;
 use super::manager::{Circumstances, Manager, Unwritable};
 use super::observed::{Linger, Observed, Reached};
 use super::plan::{Desired, Step};
+use super::platform::Platform;
 use super::reach::Unreachable;
 use super::remote::Host;
 use super::spec::ServiceSpec;
-use super::{observed, redact};
+use super::{observed, place, record, redact};
 use crate::host;
 use crate::instance::{Env, Instance};
 
@@ -100,7 +101,7 @@ impl Systemd {
         })?;
         let own = &self.instance.paths.unit_dir;
         let reads_directory = unit_path.iter().any(|dir| Path::new(dir) == own)
-            || unit_path.iter().any(|dir| disk::same_place(dir.as_ref(), own));
+            || unit_path.iter().any(|dir| place::same_place(dir.as_ref(), own));
         let version = link.version().to_owned();
         let failed = state.active_state == "failed" || state.awaits_restart();
         let failure = failed.then(|| exits::why_down(&state).0);
@@ -134,7 +135,7 @@ impl Systemd {
 
 /// Links in the last part are not followed: a linked unit is another one than its target.
 fn same_parent(a: &Path, b: &Path) -> bool {
-    a.parent().zip(b.parent()).is_some_and(|(a, b)| disk::same_place(a, b))
+    a.parent().zip(b.parent()).is_some_and(|(a, b)| place::same_place(a, b))
 }
 
 /// How long the manager may take to answer the questions of one look.
@@ -155,6 +156,7 @@ impl Manager for Systemd {
         };
         let group = manager.reached().and_then(|reached| reached.state.control_group.as_deref());
         Observed {
+            platform: Platform::Systemd,
             scope: self.instance.scope,
             unit: self.unit.clone(),
             command: self.instance.command(),
@@ -181,7 +183,7 @@ impl Manager for Systemd {
         Ok(Desired {
             changes: present.is_none_or(|present| !unit::same_meaning(present, &text, spec.mark.brand)),
             diff: present.and_then(|present| redact::diff(&path, present, &text)),
-            record: perform::record(spec, &self.unit, &observed.definition.path, &text),
+            record: record::of_spec(spec, &self.unit, &observed.definition.path, &text),
             text,
         })
     }

@@ -1,7 +1,6 @@
 //! One step of a plan, done. No choices are made here.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::link::{JobEnd, Link, Verb};
@@ -12,9 +11,9 @@ use crate::host;
 use crate::service::error::ServiceError;
 use crate::service::manager::{Circumstances, Progress};
 use crate::service::observed::UnitState;
+use crate::service::place::{self, on_disk, write_definition};
 use crate::service::plan::Step;
-use crate::service::record::{self, Record};
-use crate::service::spec::ServiceSpec;
+use crate::service::record;
 
 /// What the manager needs beyond a service's own limits to begin and end a job.
 const JOB_MARGIN: Duration = Duration::from_secs(15);
@@ -65,43 +64,6 @@ pub(super) async fn perform_step(
     Ok(Vec::new())
 }
 
-/// What to remember about a definition.
-pub(super) fn record(spec: &ServiceSpec, unit: &str, path: &Path, text: &str) -> Record {
-    let program = PathBuf::from(&spec.program);
-    let port = spec.args.iter().skip_while(|arg| *arg != "--port").nth(1);
-    Record {
-        version: record::VERSION,
-        unit: unit.to_owned(),
-        path: path.to_owned(),
-        text: text.to_owned(),
-        real_program: program.canonicalize().unwrap_or_else(|_| program.clone()),
-        program,
-        port: port.and_then(|port| port.parse().ok()),
-        generator: spec.mark.generator.clone(),
-        linger_by_us: false,
-        written_ms: 0,
-    }
-}
-
-/// Work with files, away from the runtime's threads.
-async fn on_disk(
-    operation: &'static str,
-    path: PathBuf,
-    work: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
-) -> Result<(), ServiceError> {
-    let target = path.clone();
-    let done =
-        tokio::task::spawn_blocking(move || work(&target)).await.unwrap_or_else(|error| Err(error.into()));
-    done.map_err(|source| ServiceError::File { operation, path, source })
-}
-
-fn write_definition(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(dir) = path.parent() {
-        host::fs::private_dir(dir)?;
-    }
-    host::fs::write_atomic(path, text.as_bytes(), host::fs::PUBLIC)
-}
-
 /// Whether the unit is loaded, and in force as it is written.
 async fn check_definition(systemd: &Systemd, link: &Link, strict: bool) -> Result<Vec<String>, ServiceError> {
     let unit = systemd.unit.clone();
@@ -118,7 +80,7 @@ async fn check_definition(systemd: &Systemd, link: &Link, strict: bool) -> Resul
         let why = format!("it has one from {from} instead");
         return if strict { Err(ServiceError::NotTaken { unit, why }) } else { Ok(Vec::new()) };
     }
-    let read = tokio::task::spawn_blocking(move || host::fs::read_text(&own, super::disk::LIMIT)).await;
+    let read = tokio::task::spawn_blocking(move || host::fs::read_text(&own, place::LIMIT)).await;
     // A file that cannot be read now is told by whoever looks at it next.
     let Ok(Ok(Some(text))) = read else { return Ok(Vec::new()) };
     let differences = effective::differences(&File::parse(&text), &force);

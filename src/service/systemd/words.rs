@@ -41,3 +41,23 @@ pub const fn start_time(scope: Scope) -> &'static str {
         Scope::System => "at boot",
     }
 }
+
+/// The manager.
+pub const NAME: &str = "systemd";
+/// What a service is called.
+pub const SERVICE: &str = "systemd service";
+
+/// Whether it starts by itself.
+pub fn starts(scope: Scope, unit_file_state: &str, wanted: bool) -> String {
+    let wants = if wanted { "wants it" } else { "does not want it" };
+    format!("its file is \"{unit_file_state}\", {} {wants}", start_target(scope))
+}
+
+/// How to stop a service for good.
+pub fn stays_stopped(scope: Scope, unit: &str) -> String {
+    let until = match scope {
+        Scope::User => "the user manager starts anew",
+        Scope::System => "the machine boots",
+    };
+    format!("it stays stopped until it is started or {until}; for good: {} disable {unit}", systemctl(scope))
+}

@@ -1,0 +1,72 @@
+//! The kinds of service managers: what a plan and a report must know about the difference, and where the words are.
+//!
+//! Pure. Each manager's own words are below its module.
+
+use serde::Serialize;
+
+use super::plan::{Intent, Step};
+use super::{launchd, systemd};
+use crate::instance::Scope;
+
+/// A kind of service manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Platform {
+    /// systemd.
+    Systemd,
+    /// launchd.
+    Launchd,
+}
+
+impl Platform {
+    /// Whether a definition is read when the service is loaded, and never again: a change takes a restart.
+    pub const fn reads_only_to_load(self) -> bool {
+        matches!(self, Self::Launchd)
+    }
+
+    /// Whether verbs of one service must not overlap. systemd has jobs that cancel each other in order; launchd would
+    /// refuse, or do half of each.
+    pub const fn locks_every_verb(self) -> bool {
+        matches!(self, Self::Launchd)
+    }
+
+    /// Whether there is anything to do for a step. launchd has no definitions in memory apart from its jobs, counts no
+    /// starts, and an override that forbids a label would outlive an uninstall.
+    pub fn knows(self, step: &Step, intent: Intent) -> bool {
+        let unknown = matches!(step, Step::Reload | Step::CheckDefinition { .. } | Step::ResetFailed)
+            || (intent == Intent::Uninstall && *step == Step::Disable);
+        self == Self::Systemd || !unknown
+    }
+
+    /// `systemd service`, `LaunchAgent`.
+    pub const fn service(self, scope: Scope) -> &'static str {
+        match self {
+            Self::Systemd => systemd::words::SERVICE,
+            Self::Launchd => launchd::words::service(scope),
+        }
+    }
+
+    /// The name of the manager.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Systemd => systemd::words::NAME,
+            Self::Launchd => launchd::words::NAME,
+        }
+    }
+
+    /// Whether it starts by itself, in the manager's words.
+    pub fn starts(self, scope: Scope, unit_file_state: &str, wanted: bool) -> String {
+        match self {
+            Self::Systemd => systemd::words::starts(scope, unit_file_state, wanted),
+            Self::Launchd => launchd::words::starts(scope, wanted),
+        }
+    }
+
+    /// How to stop a service for good, once it is stopped for now.
+    pub fn stays_stopped(self, scope: Scope, unit: &str) -> String {
+        match self {
+            Self::Systemd => systemd::words::stays_stopped(scope, unit),
+            Self::Launchd => launchd::words::stays_stopped(scope, unit),
+        }
+    }
+}
