@@ -1,7 +1,9 @@
 //! What every command is given: which instance is meant, and how this process was started.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
+use super::Started;
 use super::args::Global;
 use super::error::CliError;
 use super::ui::Ui;
@@ -24,16 +26,14 @@ pub(super) struct Context {
     pub dirs: BaseDirs,
     /// The name this process was invoked by.
     pub argv0: OsString,
+    /// The file that runs.
+    running: PathBuf,
 }
 
 impl Context {
-    pub(super) fn new(
-        platform: Platform,
-        brand: Brand,
-        argv0: OsString,
-        env: Env,
-        global: &Global,
-    ) -> Result<Self, CliError> {
+    pub(super) fn new(started: Started, brand: Brand, global: &Global) -> Result<Self, CliError> {
+        let Started { platform, argv, env, running } = started;
+        let argv0 = argv.into_iter().next().unwrap_or_default();
         let profile = profile(brand, &env, global)?;
         let dirs =
             host::dirs::find(&env).map_err(|error| CliError::new(ExitCode::Failed, error.to_string()))?;
@@ -46,7 +46,12 @@ impl Context {
             Some(dir) if env.os("CREDENTIALS_DIRECTORY").is_none() => env.with(host::env::credentials(dir)),
             _ => env,
         };
-        Ok(Self { platform, host: global.host.clone(), instance, env, dirs, argv0 })
+        Ok(Self { platform, host: global.host.clone(), instance, env, dirs, argv0, running })
+    }
+
+    /// The path that this program was invoked by.
+    pub(super) fn program(&self) -> std::io::Result<PathBuf> {
+        host::process::invoked_path(&self.argv0, &self.running, &self.env)
     }
 
     /// Where the configuration comes from.

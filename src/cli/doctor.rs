@@ -12,7 +12,6 @@ use crate::doctor::facts::{Circumstances, Facts};
 use crate::doctor::finding::{Class, Finding, Severity};
 use crate::doctor::repair::{self, Permission, Plan};
 use crate::exit::ExitCode;
-use crate::host::process;
 use crate::service::claim::{PATIENCE, claim};
 use crate::service::hardening::Hardening;
 use crate::service::systemd::Systemd;
@@ -82,7 +81,7 @@ const ROUNDS: usize = 3;
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let cannot = |error| CliError::new(ExitCode::Failed, "cannot find this program's own path").cause(error);
-    let program = process::invoked_path(&context.argv0, &context.env).map_err(cannot)?;
+    let program = context.program().map_err(cannot)?;
     context.block_on(async {
         let around = Look { program: &program, context };
         let (_, mut facts) = around.look().await;

@@ -22,6 +22,7 @@ mod target;
 mod ui;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
 
@@ -37,7 +38,26 @@ use ui::Ui;
 
 /// Runs the program: the arguments and the environment of this process, its output streams.
 pub fn main() -> ExitCode {
-    run(HERE, std::env::args_os().collect(), host::env::snapshot())
+    run(Started {
+        platform: HERE,
+        argv: std::env::args_os().collect(),
+        env: host::env::snapshot(),
+        // Only a service needs to know, and says so.
+        running: host::process::running().unwrap_or_default(),
+    })
+}
+
+/// How a process of this program was started.
+#[derive(Debug)]
+pub struct Started {
+    /// Whose service manager it handles.
+    pub platform: Platform,
+    /// Its arguments. The first is the name it was invoked by, which decides about the brand.
+    pub argv: Vec<OsString>,
+    /// Its environment.
+    pub env: Env,
+    /// The file that runs; empty when the system does not tell.
+    pub running: PathBuf,
 }
 
 /// The whole command line under a given brand: name, version and help texts carry it.
@@ -45,17 +65,18 @@ pub fn command(brand: Brand) -> clap::Command {
     Cli::command().name(brand.slug()).bin_name(brand.slug()).after_long_help(exit_code_help())
 }
 
-/// Runs the program as `argv` says, on a platform. The first argument is its name, and decides about the brand.
-pub fn run(platform: Platform, argv: Vec<OsString>, env: Env) -> ExitCode {
-    let argv0 = argv.first().cloned().unwrap_or_default();
-    let brand = Brand::from_invocation(&argv0);
-    let cli =
-        match command(brand).try_get_matches_from(argv).and_then(|matches| Cli::from_arg_matches(&matches)) {
-            Ok(cli) => cli,
-            Err(error) => return ui::print_clap(&error),
-        };
-    let mut ui = Ui::new(&env, cli.global.no_color);
-    let done = Context::new(platform, brand, argv0, env, &cli.global)
+/// Runs the program.
+pub fn run(started: Started) -> ExitCode {
+    let brand = Brand::from_invocation(started.argv.first().map(OsString::as_os_str).unwrap_or_default());
+    let cli = match command(brand)
+        .try_get_matches_from(&started.argv)
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+    {
+        Ok(cli) => cli,
+        Err(error) => return ui::print_clap(&error),
+    };
+    let mut ui = Ui::new(&started.env, cli.global.no_color);
+    let done = Context::new(started, brand, &cli.global)
         .and_then(|context| dispatch(cli.command, &context, &mut ui));
     let written = |code| match ui.lost() {
         None => Ok(code),

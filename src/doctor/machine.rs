@@ -28,8 +28,20 @@ pub fn space(path: &Path) -> Result<Space, String> {
         free: found.f_bavail.saturating_mul(found.f_frsize),
         files: (found.f_files > 0).then_some(found.f_favail),
         read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
-        no_exec: found.f_flag.contains(StatVfsMountFlags::NOEXEC),
+        no_exec: forbids_programs(found.f_flag),
     })
+}
+
+/// Only Linux tells (statvfs(3)).
+fn forbids_programs(flags: StatVfsMountFlags) -> bool {
+    #[cfg(target_os = "linux")]
+    let forbidden = flags.contains(StatVfsMountFlags::NOEXEC);
+    #[cfg(not(target_os = "linux"))]
+    let forbidden = {
+        let _ = flags;
+        false
+    };
+    forbidden
 }
 
 /// The architecture that a program is made for, by its ELF header (elf(5)); none for what is no such program.

@@ -130,10 +130,14 @@ async fn read_all(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> io::Resu
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// The file that this process runs.
+pub fn running() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 /// The path under which this program was invoked, absolute, symlinks kept: a service that runs it keeps the brand
 /// of the link and survives an upgrade of what the link points to.
-pub fn invoked_path(argv0: &OsStr, env: &Env) -> io::Result<PathBuf> {
-    let running = std::env::current_exe()?;
+pub fn invoked_path(argv0: &OsStr, running: &Path, env: &Env) -> io::Result<PathBuf> {
     let named = Path::new(argv0);
     let candidates: Vec<PathBuf> = if named.components().count() > 1 || named.is_absolute() {
         vec![std::env::current_dir()?.join(named)]
@@ -142,7 +146,7 @@ pub fn invoked_path(argv0: &OsStr, env: &Env) -> io::Result<PathBuf> {
         std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(named)).collect()
     };
     let same = |path: &PathBuf| path.canonicalize().is_ok_and(|path| path == running);
-    Ok(candidates.into_iter().find(same).map(without_dots).unwrap_or(running))
+    Ok(candidates.into_iter().find(same).map(without_dots).unwrap_or_else(|| running.to_owned()))
 }
 
 /// Removes `.` and resolves `..` by name alone.

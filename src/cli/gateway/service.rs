@@ -162,7 +162,7 @@ pub(super) fn desire(
     ui: &mut Ui,
 ) -> Result<Desired, CliError> {
     let cannot = |what: &str| CliError::new(ExitCode::Failed, what.to_owned());
-    let invoked = process::invoked_path(&context.argv0, &context.env);
+    let invoked = context.program();
     let invoked = invoked.map_err(|error| cannot("cannot find this program's own path").cause(error))?;
     let found = program::find(&invoked, &context.env);
     let program = found.map_err(|error| cannot(&format!("cannot use {}", invoked.display())).cause(error))?;

@@ -169,14 +169,15 @@ impl Control {
 
     /// Loads a job that is not loaded. Loading starts it.
     async fn load(&self, definition: &Dictionary, way: &mut Way<'_>) -> Result<(), Failure> {
+        let mut definition = definition.clone();
         let (begin, mut clear_since) = (Instant::now(), Instant::now());
-        let limit = way.limit.unwrap_or(exit_time_of(definition) + MARGIN);
-        make_room(definition);
+        let limit = way.limit.unwrap_or(exit_time_of(&definition) + MARGIN);
+        make_room(&definition);
         let mut last = String::new();
         let mut domain_given_up = false;
         loop {
             match self.look().await {
-                Ok(Look::Loaded(printed)) if !self.differs(&printed, definition) => return Ok(()),
+                Ok(Look::Loaded(printed)) if !self.differs(&printed, &definition) => return Ok(()),
                 // The one before is still on its way out.
                 Ok(Look::Loaded(_)) => clear_since = Instant::now(),
                 Ok(Look::Absent) => match self.attempt().await {
@@ -184,7 +185,7 @@ impl Control {
                     Ok(Answer::NoDomain(said)) => match self.other_domain {
                         Some(other) if !domain_given_up => {
                             domain_given_up = true;
-                            self.move_to(other, definition)?;
+                            definition = self.move_to(other, &definition)?;
                         }
                         _ => return Err(Failure::NoDomain { domain: self.domain.get().to_string(), said }),
                     },
@@ -219,7 +220,7 @@ impl Control {
     }
 
     /// Makes the definition one for another domain: a job is loaded only into sessions of its type.
-    fn move_to(&self, domain: Domain, definition: &Dictionary) -> Result<(), Failure> {
+    fn move_to(&self, domain: Domain, definition: &Dictionary) -> Result<Dictionary, Failure> {
         let mut values = definition.clone();
         if matches!(domain, Domain::User(_)) {
             values.insert("LimitLoadToSessionType".to_owned(), job::BACKGROUND.into());
@@ -235,7 +236,7 @@ impl Control {
         };
         written.map_err(bad)?;
         self.domain.set(domain);
-        Ok(())
+        Ok(values)
     }
 
     /// Ends the process and starts a new one, with the definition that is loaded.

@@ -21,6 +21,7 @@ use crate::service::error::ServiceError;
 use crate::service::hardening::Hardening;
 use crate::service::manager::Manager;
 use crate::service::observed::Observed;
+use crate::service::place;
 use crate::service::plan::Desired;
 use crate::service::secrets;
 use crate::service::spec::{Account, Choices, ServiceSpec};
@@ -356,8 +357,8 @@ impl Systemd {
 fn read_files(unit: &str, unit_path: &[PathBuf], own: &Path, fragment: Option<&Path>) -> Files {
     let mut files = Files::default();
     let own_is_there = own.symlink_metadata().is_ok();
-    let path = fragment.filter(|path| !own_is_there || !disk::same_place(path, own)).unwrap_or(own);
-    let mut read = |path: &Path| match host::fs::read_text(path, disk::LIMIT) {
+    let path = fragment.filter(|path| !own_is_there || !place::same_place(path, own)).unwrap_or(own);
+    let mut read = |path: &Path| match host::fs::read_text(path, place::LIMIT) {
         Ok(text) => text.map(|text| Layer { path: path.to_owned(), file: File::parse(&text) }),
         Err(error) => {
             files.unreadable.push((path.to_owned(), error.to_string()));
@@ -372,7 +373,7 @@ fn read_files(unit: &str, unit_path: &[PathBuf], own: &Path, fragment: Option<&P
         files.drop_ins.extend(read(&path));
     }
     // The manager may know the directory by another name.
-    let same = |a: &Path, b: &Path| disk::same_place(a, b);
+    let same = |a: &Path, b: &Path| place::same_place(a, b);
     let others = unit_path.iter().map(|dir| dir.join(unit)).filter(|other| other.symlink_metadata().is_ok());
     files.others = others.filter(|other| !same(other, path)).collect();
     files
@@ -397,12 +398,12 @@ fn stale(
     if !loaded {
         return why;
     }
-    let known = |path: &Path| state.drop_in_paths.iter().any(|own| disk::same_place(own, path));
+    let known = |path: &Path| state.drop_in_paths.iter().any(|own| place::same_place(own, path));
     for layer in files.drop_ins.iter().filter(|layer| !known(&layer.path)) {
         why.push(format!("systemd has not read {}", layer.path.display()));
     }
     for gone in &state.drop_in_paths {
-        if !files.drop_ins.iter().any(|layer| disk::same_place(&layer.path, gone)) && !gone.exists() {
+        if !files.drop_ins.iter().any(|layer| place::same_place(&layer.path, gone)) && !gone.exists() {
             why.push(format!("systemd still has {}, which is gone", gone.display()));
         }
     }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::disk;
 use super::layers::{Layer, merge};
 use super::quoting;
 use super::specifier::Specifiers;
@@ -14,6 +13,7 @@ use super::syntax::File;
 use crate::host;
 use crate::instance::{Brand, Env};
 use crate::service::observed::lossy;
+use crate::service::place;
 
 /// A service of the same kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -75,7 +75,7 @@ pub fn find(dirs: &[PathBuf], user: bool, own: Option<&str>, specifiers: &Specif
             continue;
         }
         // What cannot be read is there all the same.
-        let text = host::fs::read_text(&path, disk::LIMIT).ok().flatten().unwrap_or_default();
+        let text = host::fs::read_text(&path, place::LIMIT).ok().flatten().unwrap_or_default();
         let enabled = dirs.iter().any(|dir| {
             ["default.target.wants", "multi-user.target.wants"]
                 .iter()

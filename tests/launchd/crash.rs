@@ -1,0 +1,131 @@
+//! The command line killed at every call of launchctl and at every step of an install: the job is loaded with the old
+//! or the new definition afterwards, and the next run converges.
+
+use std::process::Stdio;
+
+use crate::support::{LABEL, Mac, ran};
+
+/// A machine on which the old definition runs.
+fn installed() -> Mac {
+    let mac = Mac::new();
+    mac.ok("gateway install");
+    mac
+}
+
+/// The words of the definition that is loaded, once nobody is about to load another one.
+fn loaded(mac: &Mac) -> Vec<String> {
+    mac.wait("a loaded job that stays", || {
+        mac.state(|state| {
+            let there = state.jobs.get(LABEL).is_some_and(|job| job.leaving_until.is_none());
+            there.then(|| state.arguments(LABEL))
+        })
+    })
+}
+
+/// Kills the command line at a call of launchctl, counted from 1. False when it ended before.
+fn killed_at(mac: &Mac, words: &str, call: usize, before: bool) -> bool {
+    mac.state(|state| {
+        state.knobs.kill_client = Some((state.calls.len() + call, before));
+    });
+    let ran = mac.run(words);
+    mac.state(|state| state.knobs.kill_client = None);
+    assert!(ran.code == -1 || ran.code == 0, "{ran:?}");
+    ran.code == -1
+}
+
+/// What must be so after a death in the middle: something of ours is loaded, and the next run makes it what is wanted.
+fn converges(mac: &Mac, words: &str, what: &str) {
+    let port = mac.port.to_string();
+    let now = loaded(mac);
+    let new = now.iter().any(|word| *word == port);
+    assert!(new || !now.iter().any(|word| word == "--port"), "{what}: {now:?}");
+    let next = mac.run(words);
+    assert_eq!(next.code, 0, "{what}: {next:?}");
+    assert!(loaded(mac).iter().any(|word| *word == port), "{what}");
+    let last = mac.ok(words);
+    assert!(last.starts_with("Nothing to do"), "{what}: {last}");
+    assert_eq!(mac.status()["service"]["facts"]["headline"], "running", "{what}");
+}
+
+#[test]
+fn a_death_at_any_call_of_a_changing_install_leaves_the_old_or_the_new_job() {
+    for before in [true, false] {
+        for call in 1.. {
+            let mac = installed();
+            let words = format!("gateway install --port {}", mac.port);
+            if !killed_at(&mac, &words, call, before) {
+                assert!(call > 4, "an install makes more than {call} calls");
+                break;
+            }
+            converges(&mac, &words, &format!("call {call}, before: {before}"));
+        }
+    }
+}
+
+#[test]
+fn a_death_at_any_call_of_a_first_install_is_made_good_by_the_next_one() {
+    for before in [true, false] {
+        for call in 1.. {
+            let mac = Mac::new();
+            let words = format!("gateway install --port {}", mac.port);
+            if !killed_at(&mac, &words, call, before) {
+                assert!(call > 4, "an install makes more than {call} calls");
+                break;
+            }
+            mac.ok(&words);
+            let last = mac.ok(&words);
+            assert!(last.starts_with("Nothing to do"), "call {call}: {last}");
+            assert_eq!(mac.status()["service"]["facts"]["headline"], "running", "call {call}");
+        }
+    }
+}
+
+#[test]
+fn a_death_at_the_beginning_of_any_step_leaves_the_old_or_the_new_job() {
+    for step in 1.. {
+        let mac = installed();
+        let words = format!("gateway install --port {}", mac.port);
+        let mut command = mac.command("step");
+        command.env("SUITE_DIE_AT", step.to_string()).env("SUITE_PORT", mac.port.to_string());
+        let ran = ran(command);
+        if ran.code == 0 {
+            assert!(step > 3, "an install has more than {step} steps");
+            break;
+        }
+        assert_eq!(ran.code, -1, "step {step}: {ran:?}");
+        converges(&mac, &words, &format!("step {step}"));
+    }
+}
+
+#[test]
+fn a_death_of_a_restart_never_leaves_the_job_unloaded() {
+    for call in 1.. {
+        let mac = installed();
+        if !killed_at(&mac, "gateway restart", call, false) {
+            break;
+        }
+        loaded(&mac);
+        mac.ok("gateway start");
+        assert_eq!(mac.status()["service"]["facts"]["headline"], "running", "call {call}");
+    }
+}
+
+/// An agent in the gateway asks for a restart: the command goes down with the job, the restart does not.
+#[test]
+fn a_restart_asked_for_from_inside_is_finished_by_somebody_else() {
+    let mac = installed();
+    let first = mac.pid(LABEL);
+    let mut command = mac.command("gateway restart");
+    command.env("XPC_SERVICE_NAME", LABEL).stdout(Stdio::piped());
+    let asked = ran(command);
+    assert_eq!(asked.code, 0, "{asked:?}");
+    assert!(asked.err.contains("only handed to the service manager"), "{asked:?}");
+    mac.wait("another process", || mac.state(|state| state.jobs[LABEL].pid).filter(|pid| *pid != first));
+    let mut command = mac.command(&format!("gateway install --port {}", mac.port));
+    command.env("XPC_SERVICE_NAME", LABEL);
+    let asked = ran(command);
+    assert_eq!(asked.code, 0, "{asked:?}");
+    mac.wait("the new definition", || {
+        mac.state(|state| state.arguments(LABEL).iter().any(|word| word == "--port")).then_some(())
+    });
+}
