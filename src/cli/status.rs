@@ -82,7 +82,8 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     let config = context.config_or_default(ui);
     let target = args.target.resolve(context, &config)?;
     let (observed, answers) = context.block_on(async {
-        let manager = Native::connect(context.platform, None, &context.instance, &context.env, &context.dirs).await;
+        let manager =
+            Native::connect(context.platform, None, &context.instance, &context.env, &context.dirs).await;
         let (observed, answers) = tokio::join!(manager.observe(), fetch_all(&target, args.deep));
         Ok((observed, answers))
     })?;

@@ -71,13 +71,22 @@ fn tcp_listener(fds: &mut ListenFd, index: usize) -> Result<(TcpListener, Socket
             return Err(format!("no TCP socket: {error}"));
         }
     };
-    match SockRef::from(&listener).is_listener() {
+    match is_listening(&listener) {
         Ok(true) => {}
         Ok(false) => return Err("a connection, not a listening socket".to_owned()),
         Err(error) => return Err(format!("of an unknown kind: {error}")),
     }
     let address = listener.local_addr().map_err(|error| format!("without an address: {error}"))?;
     Ok((listener, address))
+}
+
+/// Whether a socket listens. macOS does not tell, and nobody hands sockets over by these variables there.
+fn is_listening(listener: &TcpListener) -> std::io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    let listens = SockRef::from(listener).is_listener();
+    #[cfg(not(target_os = "linux"))]
+    let listens = SockRef::from(listener).r#type().map(|kind| kind == socket2::Type::STREAM);
+    listens
 }
 
 /// The names of the sockets that the environment announces to the process with this id; none where it announces

@@ -33,8 +33,10 @@ impl Platform {
     /// Whether there is anything to do for a step. launchd has no definitions in memory apart from its jobs, counts no
     /// starts, and an override that forbids a label would outlive an uninstall.
     pub fn knows(self, step: &Step, intent: Intent) -> bool {
-        let unknown = matches!(step, Step::Reload | Step::CheckDefinition { .. } | Step::ResetFailed)
-            || (intent == Intent::Uninstall && *step == Step::Disable);
+        let unknown = matches!(
+            step,
+            Step::Reload | Step::CheckDefinition { .. } | Step::CheckDropIn { .. } | Step::ResetFailed
+        ) || (intent == Intent::Uninstall && *step == Step::Disable);
         self == Self::Systemd || !unknown
     }
 

@@ -37,11 +37,11 @@ fn killed_at(mac: &Mac, words: &str, call: usize, before: bool) -> bool {
 fn converges(mac: &Mac, words: &str, what: &str) {
     let port = mac.port.to_string();
     let now = loaded(mac);
-    let new = now.iter().any(|word| *word == port);
+    let new = now.contains(&port);
     assert!(new || !now.iter().any(|word| word == "--port"), "{what}: {now:?}");
     let next = mac.run(words);
     assert_eq!(next.code, 0, "{what}: {next:?}");
-    assert!(loaded(mac).iter().any(|word| *word == port), "{what}");
+    assert!(loaded(mac).contains(&port), "{what}");
     let last = mac.ok(words);
     assert!(last.starts_with("Nothing to do"), "{what}: {last}");
     assert_eq!(mac.status()["service"]["facts"]["headline"], "running", "{what}");

@@ -512,6 +512,7 @@ fn kill(state: &mut State, domain: &str, label: &str, name: &str) -> Answer {
     };
     let number = match name.trim_start_matches("SIG") {
         "TERM" | "15" => Signal::TERM,
+        "HUP" | "1" => Signal::HUP,
         _ => Signal::KILL,
     };
     match job.pid {
@@ -521,6 +522,7 @@ fn kill(state: &mut State, domain: &str, label: &str, name: &str) -> Answer {
     Answer::default()
 }
 
+#[expect(clippy::zombie_processes, reason = "launchctl ends at once, and its parent waits for the keeper")]
 fn start_keeper(path: &Path, label: &str, generation: u64) {
     // Without the stream that the client reads to its end.
     let mut keeper = Command::new("/bin/sh");

@@ -73,9 +73,11 @@ fn an_edited_and_a_foreign_definition_are_kept_unless_they_are_to_be_replaced() 
     assert_eq!(mac.run("gateway install").code, 7);
     // Blanks are nobody's edit.
     mac.ok("gateway install --force");
-    let text = std::fs::read_to_string(mac.plist()).unwrap();
+    let (text, pid) = (std::fs::read_to_string(mac.plist()).unwrap(), mac.pid(LABEL));
     std::fs::write(mac.plist(), text.replace('\t', "  ")).unwrap();
+    mac.ok("gateway install");
     assert!(mac.ok("gateway install").starts_with("Nothing to do"));
+    assert_eq!(mac.pid(LABEL), pid);
 }
 
 #[test]

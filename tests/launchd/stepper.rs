@@ -26,10 +26,10 @@ async fn act(env: &Env) -> i32 {
     let dirs = host::dirs::find(env).unwrap();
     let instance = Instance::new(Brand::Idlehands, Profile::Default, env, &dirs);
     let lock = claim(&instance, Duration::from_secs(20)).await.unwrap();
-    let manager = Native::connect(Platform::Launchd, &instance, env, &dirs).await;
+    let manager = Native::connect(Platform::Launchd, None, &instance, env, &dirs).await;
     let before = manager.observe().await;
     let program: PathBuf = env.os("SUITE_PROGRAM").unwrap().into();
-    let choices = Choices { program: &program, dirs: &dirs, port: Some(port), drain: Duration::from_secs(1) };
+    let choices = Choices { port: Some(port), ..Choices::new(&program, &dirs, Duration::from_secs(1)) };
     let spec = ServiceSpec::for_gateway(&instance, &choices).unwrap();
     let desired = manager.desire(&spec, &before).unwrap();
     let plan = plan(Intent::Install(Install::default()), Some(&desired), &before).unwrap();

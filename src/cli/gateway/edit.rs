@@ -36,7 +36,8 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let failed = |error: ServiceError| service_error(error, context);
     let path = context.block_on(async {
-        let manager = Native::connect(context.platform, None, &context.instance, &context.env).await;
+        let manager =
+            Native::connect(context.platform, None, &context.instance, &context.env, &context.dirs).await;
         drop_in(&manager.observe().await).map_err(|refusal| failed(refusal.into()))
     })?;
     let unreadable = |source| failed(ServiceError::File { operation: "read", path: path.clone(), source });
@@ -49,7 +50,8 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     }
     context.block_on(async {
         let _claim = claim(&context.instance, CLAIM).await.map_err(failed)?;
-        let manager = Native::connect(context.platform, None, &context.instance, &context.env).await;
+        let manager =
+            Native::connect(context.platform, None, &context.instance, &context.env, &context.dirs).await;
         let put = |text: Option<&str>| match text {
             Some(text) => Step::WriteDefinition { path: path.clone(), text: text.to_owned(), diff: None },
             None => Step::RemoveDefinition { path: path.clone() },
@@ -92,6 +94,9 @@ fn drop_in(observed: &Observed) -> Result<PathBuf, Refusal> {
     }
     if observed.definition.standing == Standing::Missing && state.load_state == "not-found" {
         return Err(Refusal::NotInstalled { unit });
+    }
+    if observed.platform.reads_only_to_load() {
+        return Err(Refusal::NoDropIns { manager: observed.platform.name() });
     }
     if let Some(problem) = &observed.definition.directory_problem {
         return Err(Refusal::Directory(problem.clone()));

@@ -42,7 +42,7 @@ pub(in crate::cli) fn refusal(host: &Host, context: &Context) -> CliError {
 /// `gateway status --host`.
 pub(super) fn status(host: &Host, json: bool, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let observed = context.block_on(async {
-        Ok(Native::connect(context.platform, Some(host), &context.instance, &context.env)
+        Ok(Native::connect(context.platform, Some(host), &context.instance, &context.env, &context.dirs)
             .await
             .observe()
             .await)

@@ -26,7 +26,8 @@ pub(super) fn preview(
 ) -> Result<ExitCode, CliError> {
     let config = context.config_or_default(ui);
     let desired = context.block_on(async {
-        let manager = Native::connect(context.platform, None, &context.instance, &context.env).await;
+        let manager =
+            Native::connect(context.platform, None, &context.instance, &context.env, &context.dirs).await;
         let before = manager.observe().await;
         desire(&manager, &before, wanted, &config, context, ui).map(|desired| (desired, before))
     })?;

@@ -88,7 +88,10 @@ pub(super) fn runtime(runtime: &Runtime, service: &ServicePart, ui: &mut Ui) {
         ui.out(&format!("Restarts: {} since it was last started by hand", state.n_restarts));
     }
     if !matches!(service.facts.headline, Headline::Running | Headline::NotInstalled | Headline::Stopped) {
-        ui.out(&format!("Last exit: {}", reached.failure.clone().unwrap_or_else(|| exits::why_down(state).0)));
+        ui.out(&format!(
+            "Last exit: {}",
+            reached.failure.clone().unwrap_or_else(|| exits::why_down(state).0)
+        ));
     }
 }
 

@@ -170,7 +170,14 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
     let loaded = context.source().load();
     let config = loaded.config.as_ref().cloned().unwrap_or_default();
     let (observed, health, rpc, holder) = context.block_on(async {
-        let manager = Native::connect(context.platform, context.host.as_ref(), &context.instance, &context.env, &context.dirs).await;
+        let manager = Native::connect(
+            context.platform,
+            context.host.as_ref(),
+            &context.instance,
+            &context.env,
+            &context.dirs,
+        )
+        .await;
         let observed = manager.observe().await;
         let holder = target::holder(context);
         if args.no_probe {

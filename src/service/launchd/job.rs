@@ -35,6 +35,9 @@ pub enum RenderError {
         /// Its name.
         name: String,
     },
+    /// Nobody to run as: launchd makes no accounts, and root is not one for a gateway.
+    #[error("launchd makes no account for a service of the machine; name one that exists")]
+    NoAccount,
     /// The `launchd` crate would not take a value.
     #[error("the job cannot be written: {0}")]
     Job(String),

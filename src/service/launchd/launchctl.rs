@@ -107,6 +107,11 @@ pub async fn set_enabled(domain: Domain, label: &str, enabled: bool) -> Result<A
     call(&[if enabled { "enable" } else { "disable" }, &format!("{domain}/{label}")]).await
 }
 
+/// Has a job's process look at its configuration again.
+pub async fn hang_up(domain: Domain, label: &str) -> Result<Answer, Failure> {
+    call(&["kill", "HUP", &format!("{domain}/{label}")]).await
+}
+
 /// Looks at a job.
 pub async fn look(domain: Domain, label: &str) -> Result<Look, Failure> {
     let target = format!("{domain}/{label}");

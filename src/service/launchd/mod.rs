@@ -31,7 +31,7 @@ use super::plan::{Desired, Step};
 use super::platform::Platform;
 use super::reach::Unreachable;
 use super::record::{self, Record};
-use super::spec::ServiceSpec;
+use super::spec::{Account, ServiceSpec};
 use super::{observed, redact};
 use crate::host;
 use crate::instance::{Env, Instance, Scope};
@@ -118,14 +118,20 @@ impl Launchd {
         Ok(Reached { via: Via::Launchctl, version, reads_directory: true, failure, state })
     }
 
-    fn setting(&self) -> job::Setting {
+    /// What the job has beyond the service.
+    fn setting(&self, spec: &ServiceSpec) -> Result<job::Setting, job::RenderError> {
         let domain = self.control.as_ref().map(|control| control.domain.get());
-        job::Setting {
+        let user = match spec.system.as_ref().map(|system| &system.account) {
+            None => None,
+            Some(Account::Named(name)) => Some(name.clone()),
+            Some(Account::Dynamic) => return Err(job::RenderError::NoAccount),
+        };
+        Ok(job::Setting {
             label: self.instance.launchd_label(),
             crash_file: self.instance.paths.crash_text.display().to_string(),
             background: matches!(domain, Ok(Domain::User(_))),
-            user: None,
-        }
+            user,
+        })
     }
 }
 
@@ -159,7 +165,8 @@ impl Manager for Launchd {
     }
 
     fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<Desired, Unwritable> {
-        let text = job::render(spec, &self.setting()).map_err(|error| Unwritable(error.into()))?;
+        let text = self.setting(spec).and_then(|setting| job::render(spec, &setting));
+        let text = text.map_err(|error| Unwritable(error.into()))?;
         let path = observed.definition.path.display().to_string();
         let values = |text: &str| property_list::read(text.as_bytes()).ok();
         let (present, wanted) =

@@ -59,9 +59,15 @@ pub(super) async fn perform_on_job(
             on_disk("remove", control.fallback(), host::fs::remove).await?;
             on_disk("remove", record::record_path(&dir), host::fs::remove).await?;
         }
+        Step::ReloadService => match launchctl::hang_up(control.domain.get(), &control.label).await? {
+            Answer::Done => {}
+            other => return Err(Failure::refused("reload", &control.label, other).into()),
+        },
+        Step::Settle => prove::settle_job(launchd, circumstances).await?,
         // launchd has nothing to do for these; plans for it leave them out.
         Step::Reload
         | Step::CheckDefinition { .. }
+        | Step::CheckDropIn { .. }
         | Step::ResetFailed
         | Step::EnableLinger
         | Step::DisableLinger => {}

@@ -47,6 +47,33 @@ pub async fn prove_job(
     }
 }
 
+/// How long a process may take to become another one: to drain, and launchd's pause between two starts.
+const TURN: Duration = Duration::from_secs(60);
+
+/// Waits until a job that was told of a change is at rest in one and the same run, be it the one before or a new one.
+pub async fn settle_job(launchd: &Launchd, circumstances: &mut Circumstances<'_>) -> Result<(), Failure> {
+    let begin = Instant::now();
+    let mut seen: Option<(String, Instant)> = None;
+    loop {
+        let job = present(launchd).await?;
+        let note = last_failure::noted(&launchd.service_dir());
+        match (job.as_ref().and_then(run_of), &seen) {
+            (Some(run), Some((first, since))) if run == *first => {
+                if since.elapsed() >= circumstances.patience.settle {
+                    return Ok(());
+                }
+            }
+            (Some(run), _) => seen = Some((run, Instant::now())),
+            (None, _) if note.is_some() || job.is_none() || begin.elapsed() >= TURN => {
+                return Err(gone(launchd).await);
+            }
+            (None, _) => seen = None,
+        }
+        (circumstances.report)(Progress::Waiting { elapsed: begin.elapsed(), status: None });
+        sleep(LOOK).await;
+    }
+}
+
 /// Watches until one and the same new run has been there for a while.
 async fn settled(launchd: &Launchd, circumstances: &mut Circumstances<'_>) -> Result<Run, Failure> {
     let begin = Instant::now();

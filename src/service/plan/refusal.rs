@@ -23,6 +23,12 @@ pub enum Refusal {
         /// The unit.
         unit: String,
     },
+    /// The manager has no settings beside the definition.
+    #[error("{manager} knows no settings beside the definition of a service")]
+    NoDropIns {
+        /// The manager.
+        manager: &'static str,
+    },
     /// There is no process that could be asked.
     #[error("{unit} is not running ({state})")]
     NotRunning {
@@ -121,6 +127,7 @@ impl Refusal {
             Self::Unreachable(unreachable) => unreachable.exit_code(),
             Self::NotInstalled { .. } | Self::Orphan { .. } => ExitCode::NotInstalled,
             Self::NotRunning { .. } => ExitCode::NotRunning,
+            Self::NoDropIns { .. } => ExitCode::Failed,
             Self::Edited { .. } => ExitCode::Drift,
             Self::ManagedElsewhere { .. } | Self::Foreign { .. } | Self::OtherScope(_) => ExitCode::Conflict,
             Self::Directory(_) | Self::NotRoot { .. } => ExitCode::NotPermitted,
@@ -148,6 +155,10 @@ impl Refusal {
             Self::Unreachable(unreachable) => one(unreachable.hint(command)),
             Self::NotInstalled { .. } => one(format!("install it: {command} gateway install")),
             Self::NotRunning { .. } => one(format!("start it: {command} gateway start")),
+            Self::NoDropIns { .. } => one(format!(
+                "change what the gateway itself can be told ({command} config set), or edit the definition: an install \
+                 keeps what you change"
+            )),
             Self::Orphan { .. } => one(format!(
                 "put the definition back ({command} gateway install) or stop it ({command} gateway stop)"
             )),
