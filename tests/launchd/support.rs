@@ -40,6 +40,7 @@ impl Mac {
         let this = Self { home, port: free_port() };
         let bin = this.path().join("bin");
         std::fs::create_dir_all(&bin).unwrap();
+        std::fs::create_dir_all(this.path().join("run")).unwrap();
         let suite = std::env::current_exe().unwrap();
         for (name, role) in SCRIPTS {
             // What the harness says of itself goes nowhere where that matters; the number of the client stays, for
@@ -113,6 +114,8 @@ impl Mac {
     pub fn command(&self, words: &str) -> Command {
         let mut command = Command::new(self.path().join("bin/idlehands-mac"));
         command.args(words.split_whitespace()).env_clear().current_dir(self.path());
+        // Where locks are: of this machine alone.
+        command.env("XDG_RUNTIME_DIR", self.path().join("run"));
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", self.path().join("bin").display());
         command
             .env("HOME", self.path())
