@@ -68,7 +68,7 @@ impl Platform {
     pub fn stays_stopped(self, scope: Scope, unit: &str) -> String {
         match self {
             Self::Systemd => systemd::words::stays_stopped(scope, unit),
-            Self::Launchd => launchd::words::stays_stopped(scope, unit),
+            Self::Launchd => launchd::words::stays_unloaded(scope, unit),
         }
     }
 }

@@ -27,7 +27,7 @@ pub fn starts(scope: Scope, wanted: bool) -> String {
 }
 
 /// How to stop a job for good.
-pub fn stays_stopped(scope: Scope, label: &str) -> String {
+pub fn stays_unloaded(scope: Scope, label: &str) -> String {
     match scope {
         Scope::User => format!(
             "it stays stopped until it is started or you log in again; for good: launchctl disable gui/$(id -u)/{label}"
