@@ -1,7 +1,7 @@
 //! launchd: looking at one job, and performing the steps of a plan.
 //!
 //! What a property list says is [`job`]'s business, how it is written [`property_list`]'s, what `launchctl` answers
-//! [`launchctl`]'s and [`print`]'s. How a verb is carried through a manager that answers before it has done anything is
+//! `launchctl`'s and `print`'s. How a verb is carried through a manager that answers before it has done anything is
 //! `control`'s.
 
 mod control;

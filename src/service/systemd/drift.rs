@@ -1,7 +1,7 @@
 //! What is different: between what was last applied, what is on disk, what is wanted, and the drop-ins; key by key and
 //! by meaning (lifecycle notes E8).
 //!
-//! Pure. What is in force is compared in [`super::effective`]; what to do about it is the caller's business.
+//! Pure. What is in force is compared in `super::effective`; what to do about it is the caller's business.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
