@@ -43,7 +43,7 @@ pub(super) const RESTART: Verb = Verb {
 pub(super) const RELOAD: Verb = Verb {
     intent: Intent::Reload,
     name: "reload",
-    done: "Reloaded systemd service",
+    done: "Reloaded",
     result: "reloaded",
     already: "the gateway service needs no reload",
 };
@@ -52,7 +52,7 @@ pub(super) const RELOAD: Verb = Verb {
 pub(super) const ENABLE: Verb = Verb {
     intent: Intent::Enable,
     name: "enable",
-    done: "Enabled systemd service",
+    done: "Enabled",
     result: "enabled",
     already: "the gateway service starts by itself already",
 };
@@ -61,7 +61,7 @@ pub(super) const ENABLE: Verb = Verb {
 pub(super) const DISABLE: Verb = Verb {
     intent: Intent::Disable,
     name: "disable",
-    done: "Disabled systemd service",
+    done: "Disabled",
     result: "disabled",
     already: "the gateway service does not start by itself",
 };
