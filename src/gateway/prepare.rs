@@ -13,7 +13,7 @@ use super::ws_log::WsLog;
 use crate::auth::admission::fresh_token;
 use crate::config::create::{create_minimal, ensure_token};
 use crate::config::resolve::{gateway_bind, gateway_port};
-use crate::config::section::{Bind, Mode};
+use crate::config::section::{AuthMode, Bind, Mode, Port};
 use crate::config::{Config, Loaded, Source};
 use crate::host::machine;
 use crate::instance::{Env, Instance, Scope};
@@ -101,8 +101,8 @@ impl Prepared {
         let source = Source::new(&instance, &env);
         let mut notices = Vec::new();
         let (mut loaded, mut config) = checked(source.load())?;
-        if config.gateway.mode == Some(Mode::Remote) && !options.allow_unconfigured {
-            return Err(Refusal::Blocked { command: instance.command() });
+        if !options.allow_unconfigured {
+            runs_here(&config, &instance)?;
         }
         let lacks = |what| match instance.scope {
             Scope::System => Err(Refusal::NotSetUp { what }),
@@ -140,10 +140,8 @@ impl Prepared {
             .value;
         let bind = gateway_bind(options.bind, &config).value;
         let addresses = addresses(bind, &config, &mut notices);
-        if let Some(host) = addresses.iter().find(|address| !address.is_loopback())
-            && !credentials.protects()
-        {
-            return Err(Refusal::OpenWithoutAuth { host: *host, port, brand: instance.brand });
+        if !credentials.protects() {
+            private(&addresses, port, &instance)?;
         }
         let Options { verbose, ws_log, .. } = options;
         Ok(Self {
@@ -170,6 +168,35 @@ impl Prepared {
             Credentials::Token(token) => (url, Some(token.expose())),
             _ => (url, None),
         }
+    }
+}
+
+/// What would keep a service from starting with this configuration, as far as the file alone tells: flags and
+/// variables are the service's own. Asked before a gateway that runs is stopped for one that would not.
+pub fn hindrance(config: &Config, instance: &Instance) -> Option<Refusal> {
+    let open = || match config.gateway.auth.mode {
+        Some(AuthMode::None) => {
+            let port = config.gateway.port.map_or(instance.profile.default_port(), Port::get);
+            private(&addresses(gateway_bind(None, config).value, config, &mut Vec::new()), port, instance)
+        }
+        _ => Ok(()),
+    };
+    runs_here(config, instance).and_then(|()| open()).err()
+}
+
+/// Refuses a gateway that the configuration says is elsewhere.
+fn runs_here(config: &Config, instance: &Instance) -> Result<(), Refusal> {
+    match config.gateway.mode {
+        Some(Mode::Remote) => Err(Refusal::Blocked { command: instance.command() }),
+        Some(Mode::Local) | None => Ok(()),
+    }
+}
+
+/// Refuses to be open to others, for a gateway that nothing protects.
+fn private(addresses: &[IpAddr], port: u16, instance: &Instance) -> Result<(), Refusal> {
+    match addresses.iter().find(|address| !address.is_loopback()) {
+        Some(host) => Err(Refusal::OpenWithoutAuth { host: *host, port, brand: instance.brand }),
+        None => Ok(()),
     }
 }
 

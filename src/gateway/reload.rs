@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::credentials::Credentials;
+use super::prepare::hindrance;
 use super::settings::Settings;
 use super::state::State;
 use super::wishes::Wish;
@@ -56,6 +57,12 @@ impl Reloader {
         };
         let changed = changed_paths(&self.in_force.resolved, &loaded.resolved);
         let decision = decide_reload(config.gateway.reload.mode, changed);
+        // The next process would be refused, and nobody would serve; unless flags help it as they helped this one.
+        let refused = |config: &Config| hindrance(config, &state.instance);
+        let hindered = self.in_force.config.as_ref().is_ok_and(|config| refused(config).is_some());
+        if let (Decision::Restart { .. }, Some(refusal), false) = (&decision, refused(&config), hindered) {
+            return Reloaded::Invalid(refusal.to_string());
+        }
         let settings = state.settings.load_full();
         match &decision {
             Decision::Apply { parts, .. } => {

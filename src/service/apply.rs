@@ -1,6 +1,7 @@
 //! Performing a plan, step by step, and undoing it where that was promised.
 
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use super::error::ServiceError;
 use super::manager::{Circumstances, Manager, Progress};
@@ -64,7 +65,10 @@ pub async fn apply(
     circumstances: &mut Circumstances<'_>,
 ) -> Outcome {
     let mut notes = Vec::new();
-    let Err((failed, error)) = walk(manager, &plan.steps, circumstances, &mut notes).await else {
+    let interrupt = circumstances.interrupt.clone();
+    let Err((failed, error)) =
+        walk(manager, &plan.steps, circumstances, &mut notes, interrupt.as_deref()).await
+    else {
         return Outcome::Done { notes };
     };
     let step = failed + 1;
@@ -73,7 +77,8 @@ pub async fn apply(
         return Outcome::Failed { step, error, notes };
     }
     (circumstances.report)(Progress::Undoing { because: &error });
-    match walk(manager, &way_back, circumstances, &mut notes).await {
+    // Who interrupts once wants what was there before.
+    match walk(manager, &way_back, circumstances, &mut notes, None).await {
         Ok(()) => Outcome::RolledBack { step, error, restored: restored(&way_back) },
         Err((_, undoing)) => Outcome::Stuck { step, error, undoing },
     }
@@ -84,10 +89,19 @@ async fn walk(
     steps: &[Planned],
     circumstances: &mut Circumstances<'_>,
     notes: &mut Vec<String>,
+    interrupt: Option<&Notify>,
 ) -> Result<(), (usize, ServiceError)> {
     for (index, planned) in steps.iter().enumerate() {
         (circumstances.report)(Progress::Step { number: index + 1, of: steps.len(), planned });
-        let done = manager.perform(&planned.step, circumstances).await;
+        let performed = manager.perform(&planned.step, circumstances);
+        let done = match interrupt {
+            // What only waits can be left; what changes files is over in a moment.
+            Some(interrupt) if planned.step.waits() => tokio::select! {
+                done = performed => done,
+                () = interrupt.notified() => Err(ServiceError::Interrupted { step: planned.step.to_string() }),
+            },
+            _ => performed.await,
+        };
         notes.extend(done.map_err(|error| (index, error))?);
     }
     Ok(())
@@ -160,7 +174,7 @@ mod tests {
             linger_by_us: false,
             written_ms: 0,
         };
-        Desired { text: "new".to_owned(), changes: true, diff: None, record }
+        Desired { text: "new".to_owned(), changes: true, diff: None, record, another: None }
     }
 
     /// Ours, loaded, enabled and running.
@@ -214,6 +228,49 @@ mod tests {
             matches!(outcome, Outcome::RolledBack { step: 7, restored: Restored::Running, .. }),
             "{outcome:?}"
         );
+    }
+
+    /// The way back is not interrupted: it ends with what was there before.
+    #[tokio::test]
+    async fn an_interruption_ends_the_waiting_and_begins_the_way_back() {
+        struct Waiting<'a>(Scripted, &'a Notify);
+        impl Manager for Waiting<'_> {
+            async fn observe(&self) -> Observed {
+                self.0.observe().await
+            }
+
+            fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<Desired, Unwritable> {
+                self.0.desire(spec, observed)
+            }
+
+            async fn perform(
+                &self,
+                step: &Step,
+                circumstances: &mut Circumstances<'_>,
+            ) -> Result<Vec<String>, ServiceError> {
+                let first = !self.0.did.borrow().iter().any(|done| done == "restart");
+                let done = self.0.perform(step, circumstances).await;
+                if matches!(step, Step::Restart { .. }) && first {
+                    self.1.notify_one();
+                    std::future::pending::<()>().await;
+                }
+                done
+            }
+        }
+        let before = running();
+        let plan = plan(Intent::Install(Install::default()), Some(&desired()), &before).unwrap();
+        let interrupt = std::sync::Arc::new(Notify::new());
+        let scripted = Scripted { did: RefCell::new(Vec::new()), fails_at: Vec::new() };
+        let manager = Waiting(scripted, &interrupt);
+        let mut report = |_: Progress<'_>| {};
+        let mut circumstances = Circumstances::new(&NoProbe, &mut report, Patience::default());
+        circumstances.interrupt = Some(interrupt.clone());
+        let outcome = apply(&manager, &plan, &before, &mut circumstances).await;
+        let Outcome::RolledBack { error: ServiceError::Interrupted { step }, restored, .. } = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!((step.as_str(), restored), ("restart", Restored::Running));
+        assert!(manager.0.did.borrow().join(" ").ends_with("restart prove"), "{:?}", manager.0.did);
     }
 
     #[tokio::test]

@@ -87,6 +87,12 @@ pub enum ServiceError {
         /// How the command should end.
         code: ExitCode,
     },
+    /// Whoever gave the command had enough of waiting.
+    #[error("interrupted while it was to {step}")]
+    Interrupted {
+        /// What was waited for.
+        step: String,
+    },
     /// launchd's side of it failed.
     #[error(transparent)]
     Launchd(#[from] super::launchd::failure::Failure),
@@ -142,7 +148,7 @@ impl ServiceError {
             Self::Job { code, .. } | Self::NotProven { code, .. } => *code,
             Self::JobDeadline { .. } => ExitCode::TimedOut,
             Self::Linger { .. } => ExitCode::NotPermitted,
-            Self::File { .. } | Self::NotTaken { .. } => ExitCode::Failed,
+            Self::File { .. } | Self::NotTaken { .. } | Self::Interrupted { .. } => ExitCode::Failed,
         }
     }
 
@@ -160,6 +166,9 @@ impl ServiceError {
                 ]
             }
             Self::JobDeadline { unit, .. } => vec![format!("watch it: {} status {unit}", systemctl(scope))],
+            Self::Interrupted { .. } => {
+                vec![format!("what was begun may go on by itself; see: {command} gateway status")]
+            }
             Self::NotTaken { unit, .. } => vec![format!("{} status {unit}", systemctl(scope))],
             Self::Linger { user, enable, .. } => {
                 let verb = if *enable { "enable" } else { "disable" };

@@ -3,9 +3,11 @@
 //! Nothing here chooses anything; the plan did.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
 
 use super::error::ServiceError;
 use super::observed::Observed;
@@ -74,12 +76,22 @@ pub struct Circumstances<'a> {
     pub linger_by_us: bool,
     /// The lock of this service, where it is held: whoever goes on after this process holds it too.
     pub claim: Option<&'a Lock>,
+    /// Ends the waiting of a step that waits, as if it had failed.
+    pub interrupt: Option<Arc<Notify>>,
 }
 
 impl<'a> Circumstances<'a> {
     /// At the beginning of a plan.
     pub fn new(probe: &'a dyn Probe, report: &'a mut dyn FnMut(Progress<'_>), patience: Patience) -> Self {
-        Self { probe, report, patience, invocation_before: None, linger_by_us: false, claim: None }
+        Self {
+            probe,
+            report,
+            patience,
+            invocation_before: None,
+            linger_by_us: false,
+            claim: None,
+            interrupt: None,
+        }
     }
 }
 

@@ -223,6 +223,26 @@ impl ServiceSpec {
     }
 }
 
+impl ServiceSpec {
+    /// The setting by which a definition of ours with these variables is another gateway's: one with its state or its
+    /// configuration elsewhere. Which one is meant only the environment of a user's service says.
+    pub fn another(&self, theirs: &[(String, String)]) -> Option<String> {
+        let value = |environment: &[(String, String)], name: &str| {
+            environment
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+                .unwrap_or_default()
+        };
+        let names = ["STATE_DIR", "CONFIG_PATH"].map(|name| self.mark.brand.var(name));
+        let differs = names.into_iter().find(|name| value(theirs, name) != value(&self.environment, name))?;
+        Some(match value(theirs, &differs) {
+            empty if empty.is_empty() => format!("it is for the usual directories, without {differs}"),
+            path => format!("{differs}={path}"),
+        })
+    }
+}
+
 impl Default for Restart {
     /// Lifecycle notes E7: restart failures, more and more slowly, and give up after ten in five minutes.
     fn default() -> Self {
@@ -350,6 +370,17 @@ mod tests {
         let moved = spec("default", &[("MAYROS_HOME", "/srv/home")], None);
         assert_eq!(set(&moved, "MAYROS_STATE_DIR"), "/srv/home/.mayros");
         assert_eq!(set(&moved, "MAYROS_CONFIG_PATH"), "");
+    }
+
+    #[test]
+    fn a_definition_with_other_directories_is_another_gateways() {
+        let usual = spec("default", &[], None);
+        let chosen = spec("default", &[("MAYROS_STATE_DIR", "/srv/a")], None);
+        assert_eq!(usual.another(&usual.environment), None);
+        assert_eq!(usual.another(&[]), None);
+        assert_eq!(usual.another(&chosen.environment).as_deref(), Some("MAYROS_STATE_DIR=/srv/a"));
+        let other = "it is for the usual directories, without MAYROS_STATE_DIR";
+        assert_eq!(chosen.another(&usual.environment).as_deref(), Some(other));
     }
 
     #[test]

@@ -91,6 +91,23 @@ fn an_invalid_configuration_changes_nothing_and_is_explained() {
     assert_eq!(agent_ids(&mut ws), ["b"]);
 }
 
+/// The next process would be refused, and there would be none.
+#[test]
+fn a_change_that_would_keep_the_next_process_from_starting_changes_nothing() {
+    let gateway = TestGateway::start();
+    let mut ws = Ws::admin(&gateway);
+    let line = reload(&gateway, json!({ "gateway": { "mode": "remote" } }), 1);
+    let said = "config reload skipped (invalid config): Gateway start blocked: set gateway.mode=local (current: remote)";
+    assert!(line.contains(said), "{line}");
+    let open = json!({ "gateway": { "bind": "lan", "auth": { "mode": "none" } } });
+    let line = reload(&gateway, open, 2);
+    assert!(
+        line.contains("config reload skipped (invalid config): refusing to bind gateway to 0.0.0.0:"),
+        "{line}"
+    );
+    assert_eq!(agent_ids(&mut ws), ["main"]);
+}
+
 #[test]
 fn a_change_that_takes_a_restart_ends_the_process_with_the_code_that_asks_for_one() {
     let gateway = TestGateway::start();

@@ -17,6 +17,7 @@ mod doctor;
 mod doctor_states;
 mod driver;
 mod everyday;
+mod guards;
 mod handover;
 mod install;
 mod linger;

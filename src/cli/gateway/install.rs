@@ -3,13 +3,12 @@
 use clap::Args as ClapArgs;
 
 use super::preview::{Preview, preview};
-use super::service::{How, Verb, Wanted, carry_out, only_root};
-use crate::cli::config::guard::{config_invalid, config_not_created};
+use super::service::{How, PortChoice, Verb, Wanted, carry_out, only_root, startable};
+use crate::cli::config::guard::config_not_created;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
 use crate::config::create::{CreateError, Token, create_minimal, ensure_token};
-use crate::config::section::Mode;
 use crate::config::tilde_path;
 use crate::exit::ExitCode;
 use crate::service::Scope;
@@ -18,9 +17,10 @@ use crate::service::plan::{Install, Intent};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
-    /// Port of the service, instead of what the configuration says
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    port: Option<u16>,
+    /// Port of the service, instead of what the configuration says; `config` for the configuration's again. Kept from
+    /// the install before unless given
+    #[arg(long, value_name = "PORT")]
+    port: Option<PortChoice>,
     /// Replace a definition that was edited or is somebody else's (a copy is kept)
     #[arg(long)]
     force: bool,
@@ -91,13 +91,7 @@ fn configure(quiet: bool, context: &Context, ui: &mut Ui) -> Result<(), CliError
         Ok(_) | Err(CreateError::Exists(_)) => {}
         Err(error) => return Err(failed(error)),
     }
-    let config = source.load().config.map_err(|problems| config_invalid(context, &problems))?;
-    if config.gateway.mode == Some(Mode::Remote) {
-        let message =
-            "Gateway start blocked: set gateway.mode=local (current: remote); nothing was installed";
-        let hint = format!("Run: {} config set gateway.mode local", context.instance.command());
-        return Err(CliError::new(ExitCode::Config, message).hint(hint));
-    }
+    startable(context)?;
     if let Token::Added(_) = ensure_token(&source).map_err(failed)?
         && !quiet
     {

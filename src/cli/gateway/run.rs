@@ -300,7 +300,8 @@ fn tell(notice: &Notice, prepared: &Prepared, context: &Context, ui: &mut Ui) {
     }
 }
 
-fn refusal_error(refusal: Refusal, command: &str) -> CliError {
+/// A gateway that does not start, for the operator.
+pub(super) fn refusal_error(refusal: Refusal, command: &str) -> CliError {
     let (code, hints, details) = (refusal.code(), refusal.hints(command), refusal.details());
     let mut error = CliError::new(code, refusal.to_string()).details(details);
     for hint in hints {

@@ -1,11 +1,16 @@
 //! What all verbs of the service have in common: look, plan, show or perform, look again, say what came of it.
 
+use std::convert::Infallible;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use super::progress::Steps;
+use super::run::refusal_error;
 use crate::cli::config::guard::config_invalid;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -15,6 +20,7 @@ use crate::client::{Address, probe};
 use crate::config::Config;
 use crate::config::resolve::gateway_port;
 use crate::exit::ExitCode;
+use crate::gateway;
 use crate::host;
 use crate::host::lock::Lock;
 use crate::instance::Paths;
@@ -83,9 +89,30 @@ struct Answer<'a> {
 /// What the operator said about the definition; what they did not say stays as it is installed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
-    pub port: Option<u16>,
+    pub port: Option<PortChoice>,
     pub hardening: Option<Hardening>,
     pub run_as: Option<String>,
+}
+
+/// Where a service's port comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PortChoice {
+    /// The definition, which names it.
+    Number(u16),
+    /// The configuration.
+    Configured,
+}
+
+impl FromStr for PortChoice {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word.parse() {
+            Ok(0) | Err(_) if word != "config" => Err("a number from 1 to 65535, or \"config\""),
+            Ok(port) => Ok(Self::Number(port)),
+            Err(_) => Ok(Self::Configured),
+        }
+    }
 }
 
 impl Wanted {
@@ -105,6 +132,15 @@ pub(super) fn only_root(verb: &'static str, context: &Context) -> Result<(), Cli
     }
 }
 
+/// The configuration, if a gateway could start with it; else one that runs would be gone for one that cannot.
+pub(super) fn startable(context: &Context) -> Result<Config, CliError> {
+    let config = context.source().load().config.map_err(|problems| config_invalid(context, &problems))?;
+    match gateway::hindrance(&config, &context.instance) {
+        Some(refusal) => Err(refusal_error(refusal, &context.instance.command())),
+        None => Ok(config),
+    }
+}
+
 /// Carries a verb out.
 pub(super) fn carry_out(
     verb: &Verb,
@@ -113,19 +149,15 @@ pub(super) fn carry_out(
     context: &Context,
     ui: &mut Ui,
 ) -> Result<ExitCode, CliError> {
+    let acts_here = !how.dry_run && context.host.is_none();
     let config = match verb.intent {
-        // The gateway would refuse it, and the one that runs would be gone.
-        Intent::Start | Intent::Restart | Intent::Reload if !how.dry_run && context.host.is_none() => {
-            let loaded = context.source().load().config;
-            loaded.map_err(|problems| config_invalid(context, &problems))?
-        }
+        Intent::Start | Intent::Restart | Intent::Reload if acts_here => startable(context)?,
         _ => context.config_or_default(ui),
     };
     context.block_on(async {
         let changes =
             matches!(verb.intent, Intent::Install(_) | Intent::Uninstall | Intent::Enable | Intent::Disable)
-                && !how.dry_run
-                && context.host.is_none();
+                && acts_here;
         let failed = |error: ServiceError| service_error(error, context);
         if changes {
             only_root(verb.name, context)?;
@@ -150,7 +182,11 @@ pub(super) fn carry_out(
             show_plan(verb, &plan, how, ui);
             return Ok(ExitCode::Ok);
         }
-        let probe = Health::new(wanted.port, &config, context);
+        let port = match (&desired, before.record.record()) {
+            (Some(desired), _) => desired.record.port,
+            (None, known) => known.and_then(|known| known.port),
+        };
+        let probe = Health::new(port, &config, context);
         let outcome = perform(&manager, (&plan, &before), &probe, claim.as_ref(), how, ui).await;
         conclude(verb, &plan, outcome, &manager, &probe, how, context, ui).await
     })
@@ -195,10 +231,15 @@ pub(super) fn desire(
         }
         _ => Account::Dynamic,
     };
+    let port = match wanted.port {
+        Some(PortChoice::Number(port)) => Some(port),
+        Some(PortChoice::Configured) => None,
+        None => before.record.record().map_or_else(|| installed.port(), |known| known.port),
+    };
     let choices = Choices {
         program: &program.path,
         dirs: &context.dirs,
-        port: wanted.port,
+        port,
         drain,
         hardening: wanted.hardening.or(installed.hardening).unwrap_or_default(),
         account,
@@ -240,7 +281,19 @@ async fn perform(
     };
     let mut circumstances = Circumstances::new(probe, &mut report, Patience::default());
     circumstances.claim = claim;
-    let outcome = apply(manager, plan, before, &mut circumstances).await;
+    let interrupt = Arc::new(Notify::new());
+    circumstances.interrupt = Some(Arc::clone(&interrupt));
+    let ctrl_c = async {
+        // Without a handler the signal ends this process, as ever.
+        if tokio::signal::ctrl_c().await.is_ok() {
+            interrupt.notify_one();
+        }
+        std::future::pending::<Infallible>().await
+    };
+    let outcome = tokio::select! {
+        outcome = apply(manager, plan, before, &mut circumstances) => outcome,
+        never = ctrl_c => match never {},
+    };
     steps.end(ui);
     outcome
 }

@@ -24,6 +24,7 @@ use control::Control;
 use launchctl::{Domain, Look};
 use state::Known;
 
+use super::definition::Marked;
 use super::error::ServiceError;
 use super::manager::{Circumstances, Manager, Unwritable};
 use super::observed::{Linger, Observed, Reached, Via};
@@ -172,7 +173,9 @@ impl Manager for Launchd {
         let (present, wanted) =
             (observed.definition.found.text().and_then(values), values(&text).unwrap_or_default());
         let flat = property_list::flat(&wanted);
+        let ours = present.as_ref().filter(|present| job::mark_of(present, spec.mark.brand) != Marked::No);
         Ok(Desired {
+            another: ours.and_then(|ours| spec.another(&property_list::variables(ours))),
             changes: present.as_ref().is_none_or(|present| !job::same_job(present, &wanted, spec.mark.brand)),
             diff: present.and_then(|present| redact::diff(&path, &property_list::flat(&present), &flat)),
             record: Record {

@@ -81,6 +81,13 @@ pub fn text<'a>(dictionary: &'a Dictionary, key: &str) -> Option<&'a str> {
     dictionary.get(key).and_then(Value::as_string)
 }
 
+/// The environment that a job is given.
+pub fn variables(dictionary: &Dictionary) -> Vec<(String, String)> {
+    let variables = dictionary.get("EnvironmentVariables").and_then(Value::as_dictionary);
+    let texts = variables.into_iter().flatten();
+    texts.filter_map(|(name, value)| Some((name.clone(), value.as_string()?.to_owned()))).collect()
+}
+
 /// A number that is not negative, written as an integer or as a real.
 pub fn number(dictionary: &Dictionary, key: &str) -> Option<u64> {
     match dictionary.get(key)? {

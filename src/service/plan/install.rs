@@ -8,6 +8,10 @@ use crate::service::record::Record;
 
 pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) -> Decided {
     check_place(install, look)?;
+    if let (Some(says), false) = (&desired.another, install.force) {
+        let path = look.observed.definition.path.clone();
+        return Err(Refusal::AnotherGateway { path, says: says.clone() });
+    }
     if super::package::owns(look) && !install.force {
         return super::package::use_as_it_is(install, look);
     }

@@ -75,6 +75,8 @@ pub struct Desired {
     pub diff: Option<String>,
     /// What to remember about it. The time and who turned on lingering are filled in when it is saved.
     pub record: Record,
+    /// The setting that makes what is installed there the service of another gateway, if it is one.
+    pub another: Option<String>,
 }
 
 /// What will be done, in order, and what the operator should know.
@@ -193,7 +195,7 @@ mod tests {
     }
 
     fn desired(text: &str, changes: bool) -> Desired {
-        Desired { text: text.to_owned(), changes, diff: None, record: remembered(text) }
+        Desired { text: text.to_owned(), changes, diff: None, record: remembered(text), another: None }
     }
 
     /// Nothing is installed.

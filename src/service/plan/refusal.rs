@@ -99,6 +99,15 @@ pub enum Refusal {
     /// The same gateway is somebody's service in the other scope.
     #[error("{}; one gateway needs one owner", other_scope_message(.0))]
     OtherScope(OtherOwner),
+    /// What is installed under that name is for a gateway with other directories.
+    #[error("{} is the service of another gateway ({says})", .path.display())]
+    AnotherGateway {
+        /// Where it is.
+        #[serde(serialize_with = "lossy")]
+        path: PathBuf,
+        /// The setting that makes it another one.
+        says: String,
+    },
     /// The machine's definitions are root's.
     #[error("only root can {verb} a service of the machine")]
     NotRoot {
@@ -129,7 +138,10 @@ impl Refusal {
             Self::NotRunning { .. } => ExitCode::NotRunning,
             Self::NoDropIns { .. } => ExitCode::Failed,
             Self::Edited { .. } => ExitCode::Drift,
-            Self::ManagedElsewhere { .. } | Self::Foreign { .. } | Self::OtherScope(_) => ExitCode::Conflict,
+            Self::ManagedElsewhere { .. }
+            | Self::Foreign { .. }
+            | Self::OtherScope(_)
+            | Self::AnotherGateway { .. } => ExitCode::Conflict,
             Self::Directory(_) | Self::NotRoot { .. } => ExitCode::NotPermitted,
             Self::Masked { .. }
             | Self::Unreadable { .. }
@@ -176,6 +188,12 @@ impl Refusal {
                     format!("then overwrite the file (a copy is kept): {command} gateway install --force"),
                 ]
             }
+            Self::AnotherGateway { .. } => vec![
+                format!("give this one a name of its own: {command} --profile NAME gateway install"),
+                format!(
+                    "or have it take the other's place (a copy is kept): {command} gateway install --force"
+                ),
+            ],
             Self::Foreign { .. } => {
                 one(format!("to replace it (a copy is kept): {command} gateway install --force"))
             }

@@ -115,6 +115,21 @@ impl Step {
     }
 }
 
+impl Step {
+    /// Whether it only waits for what the manager or the service does, and can be left at any time.
+    pub(in crate::service) fn waits(&self) -> bool {
+        matches!(
+            self,
+            Self::Start { .. }
+                | Self::Stop { .. }
+                | Self::Restart { .. }
+                | Self::ReloadService
+                | Self::Settle
+                | Self::Prove { .. }
+        )
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

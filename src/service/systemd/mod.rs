@@ -40,6 +40,7 @@ use tokio::time::timeout;
 use version::Version;
 
 use super::Scope;
+use super::definition::Marked;
 use super::error::ServiceError;
 use super::manager::{Circumstances, Manager, Unwritable};
 use super::observed::{Linger, Observed, Reached};
@@ -180,7 +181,10 @@ impl Manager for Systemd {
         let text = text.map_err(|error| Unwritable(error.into()))?;
         let path = observed.definition.path.display().to_string();
         let present = observed.definition.found.text();
+        let ours = present.filter(|text| unit::marked(text, spec.mark.brand) != Marked::No);
+        let environment = ours.map(|text| unit::Installed::read(text, spec.mark.brand).environment);
         Ok(Desired {
+            another: environment.and_then(|environment| spec.another(&environment)),
             changes: present.is_none_or(|present| !unit::same_meaning(present, &text, spec.mark.brand)),
             diff: present.and_then(|present| redact::diff(&path, present, &text)),
             record: record::of_spec(spec, &self.unit, &observed.definition.path, &text),

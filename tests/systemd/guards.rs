@@ -1,0 +1,118 @@
+//! What a verb does not do, because the gateway that runs would be gone for one that cannot: and what it keeps of what
+//! was chosen before.
+
+use serde_json::json;
+
+use crate::support::program::set_up;
+use crate::support::service::UNIT;
+
+/// Lifecycle notes C6: a configuration is checked before anything is stopped for it.
+#[test]
+fn a_running_gateway_is_not_stopped_for_a_configuration_that_cannot_start() {
+    let machine = set_up();
+    machine.user("idlehands gateway install").ok();
+    let pid = machine.pid(UNIT);
+    machine.user("cp .idlehands/idlehands.json good").ok();
+    let table = [
+        ("gateway.mode remote", "Gateway start blocked: set gateway.mode=local (current: remote)"),
+        (
+            "gateway.auth.mode none && idlehands config set gateway.bind lan",
+            "refusing to bind gateway to 0.0.0.0:18789 without auth",
+        ),
+    ];
+    for (setting, why) in table {
+        machine.user(&format!("idlehands config set {setting}")).ok();
+        for verb in ["restart", "start", "reload", "install --force"] {
+            let refused = machine.user(&format!("idlehands gateway {verb}"));
+            assert_eq!(refused.code, 78, "{verb}: {refused}");
+            assert!(
+                refused.stderr.contains(why) && refused.stderr.contains("hint: Run: idlehands config set"),
+                "{refused}"
+            );
+        }
+        // Nor does the gateway end by itself for it.
+        machine.user(&format!("systemctl --user kill -s HUP {UNIT}")).ok();
+        let skipped = format!(
+            "until idlehands logs --limit 50 | grep -qF 'config reload skipped (invalid config): {why}'; do sleep 0.1; done"
+        );
+        machine.user(&skipped).ok();
+        assert_eq!(machine.pid(UNIT), pid);
+        machine.user("cp good .idlehands/idlehands.json").ok();
+    }
+    machine.user("idlehands gateway restart").ok();
+    assert_ne!(machine.pid(UNIT), pid);
+}
+
+#[test]
+fn an_install_keeps_the_port_that_an_earlier_one_was_given() {
+    let machine = set_up();
+    machine.user("idlehands gateway install --port 19100").ok();
+    let pid = machine.pid(UNIT);
+    let again = machine.user("idlehands gateway install");
+    assert_eq!(again.ok(), "Nothing to do: the gateway service is installed as it should be", "{again}");
+    assert_eq!((machine.pid(UNIT), &machine.status()["gateway"]["port"]), (pid, &json!(19100)));
+    for wrong in ["0", "65536", "configured"] {
+        let refused = machine.user(&format!("idlehands gateway install --port {wrong}"));
+        assert_eq!(refused.code, 2, "{refused}");
+        assert!(refused.stderr.contains("a number from 1 to 65535, or \"config\""), "{refused}");
+    }
+    machine.user("idlehands gateway install --port config").ok();
+    let status = machine.status();
+    assert_eq!((&status["gateway"]["port"], &status["rpc"]["ok"]), (&json!(18789), &json!(true)));
+}
+
+/// Lifecycle notes B7: one name, one owner. Other directories make another gateway.
+#[test]
+fn an_install_does_not_take_the_place_of_another_gateway() {
+    let machine = set_up();
+    machine.user("idlehands gateway install").ok();
+    let pid = machine.pid(UNIT);
+    let other = "IDLEHANDS_STATE_DIR=/home/tester/other idlehands gateway install";
+    let refused = machine.user(other);
+    assert_eq!(refused.code, 7, "{refused}");
+    let file = format!("/home/tester/.config/systemd/user/{UNIT}");
+    let what =
+        "is the service of another gateway (it is for the usual directories, without IDLEHANDS_STATE_DIR)";
+    assert!(refused.stderr.contains(&format!("{file} {what}")), "{refused}");
+    assert!(
+        refused.stderr.contains("idlehands --profile NAME gateway install")
+            && refused.stderr.contains("idlehands gateway install --force"),
+        "{refused}"
+    );
+    assert_eq!(machine.pid(UNIT), pid);
+    machine.user(&format!("{other} --force")).ok();
+    let back = machine.user("idlehands gateway install");
+    assert!(back.stderr.contains("(IDLEHANDS_STATE_DIR=/home/tester/other)"), "{back}");
+}
+
+#[test]
+fn whoever_interrupts_is_told_what_goes_on_and_an_install_is_undone() {
+    let machine = set_up();
+    machine.user("idlehands gateway install").ok();
+    let before = machine.user(&format!("cat .config/systemd/user/{UNIT}")).ok().to_owned();
+    machine.drop_in(UNIT, "[Service]\\nExecStartPre=/bin/sh -c \"test ! -e wait || exec sleep 1000\"\\n");
+    let interrupted = |verb: &str| {
+        machine.user(&format!(
+            "touch wait; idlehands gateway {verb} & pid=$!; \
+             until [ \"$(systemctl --user show {UNIT} -P SubState)\" = start-pre ]; do :; done; \
+             rm wait; kill -INT $pid; wait $pid"
+        ))
+    };
+    let restart = interrupted("restart");
+    assert_eq!(restart.code, 1, "{restart}");
+    assert!(
+        restart.stderr.contains("error: interrupted while it was to restart\n")
+            && restart.stderr.contains("see: idlehands gateway status"),
+        "{restart}"
+    );
+    machine.user(&format!("systemctl --user restart {UNIT}")).ok();
+    let install = interrupted("install --port 19100");
+    assert_eq!(install.code, 1, "{install}");
+    assert!(
+        install.stderr.contains("interrupted while it was to restart")
+            && install.stderr.contains("rolled back: the definition before is back, and it runs"),
+        "{install}"
+    );
+    assert_eq!(machine.user(&format!("cat .config/systemd/user/{UNIT}")).ok(), before);
+    assert_eq!(machine.status()["rpc"]["ok"], json!(true));
+}
