@@ -11,6 +11,7 @@ use crate::config::{Config, Source};
 use crate::exit::ExitCode;
 use crate::host;
 use crate::instance::{BaseDirs, Brand, Env, Instance, Profile};
+use crate::service::native::Native;
 use crate::service::platform::Platform;
 use crate::service::remote::Host;
 
@@ -52,6 +53,11 @@ impl Context {
     /// The path that this program was invoked by.
     pub(super) fn program(&self) -> std::io::Result<PathBuf> {
         host::process::invoked_path(&self.argv0, &self.running, &self.env)
+    }
+
+    /// The way to the service manager of this instance, on the machine that is meant.
+    pub(super) async fn manager(&self) -> Native {
+        Native::connect(self.platform, self.host.as_ref(), &self.instance, &self.env, &self.dirs).await
     }
 
     /// Where the configuration comes from.

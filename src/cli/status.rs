@@ -18,7 +18,6 @@ use crate::protocol::methods::health::{Health, HealthSnapshot, Params};
 use crate::protocol::methods::status::{Status, StatusSummary};
 use crate::service::facts::{Answer, Facts};
 use crate::service::manager::Manager;
-use crate::service::native::Native;
 use crate::service::observed::Observed;
 use crate::service::systemd::words::start_time;
 
@@ -82,8 +81,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     let config = context.config_or_default(ui);
     let target = args.target.resolve(context, &config)?;
     let (observed, answers) = context.block_on(async {
-        let manager =
-            Native::connect(context.platform, None, &context.instance, &context.env, &context.dirs).await;
+        let manager = context.manager().await;
         let (observed, answers) = tokio::join!(manager.observe(), fetch_all(&target, args.deep));
         Ok((observed, answers))
     })?;

@@ -36,8 +36,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let failed = |error: ServiceError| service_error(error, context);
     let path = context.block_on(async {
-        let manager =
-            Native::connect(context.platform, None, &context.instance, &context.env, &context.dirs).await;
+        let manager = context.manager().await;
         drop_in(&manager.observe().await).map_err(|refusal| failed(refusal.into()))
     })?;
     let unreadable = |source| failed(ServiceError::File { operation: "read", path: path.clone(), source });
@@ -50,8 +49,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     }
     context.block_on(async {
         let _claim = claim(&context.instance, CLAIM).await.map_err(failed)?;
-        let manager =
-            Native::connect(context.platform, None, &context.instance, &context.env, &context.dirs).await;
+        let manager = context.manager().await;
         let put = |text: Option<&str>| match text {
             Some(text) => Step::WriteDefinition { path: path.clone(), text: text.to_owned(), diff: None },
             None => Step::RemoveDefinition { path: path.clone() },

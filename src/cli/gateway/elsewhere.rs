@@ -12,7 +12,6 @@ use crate::cli::ui::Ui;
 use crate::exit::ExitCode;
 use crate::service::facts::Facts;
 use crate::service::manager::Manager as _;
-use crate::service::native::Native;
 use crate::service::observed::Manager;
 use crate::service::remote::Host;
 
@@ -41,12 +40,7 @@ pub(in crate::cli) fn refusal(host: &Host, context: &Context) -> CliError {
 
 /// `gateway status --host`.
 pub(super) fn status(host: &Host, json: bool, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
-    let observed = context.block_on(async {
-        Ok(Native::connect(context.platform, Some(host), &context.instance, &context.env, &context.dirs)
-            .await
-            .observe()
-            .await)
-    })?;
+    let observed = context.block_on(async { Ok(context.manager().await.observe().await) })?;
     if let Manager::Unreachable { unreachable } = &observed.manager {
         let error = CliError::new(unreachable.exit_code(), unreachable.to_string());
         return Err(error.hint(unreachable.hint(&context.instance.command())));

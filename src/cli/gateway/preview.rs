@@ -6,7 +6,6 @@ use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
 use crate::exit::ExitCode;
 use crate::service::manager::Manager;
-use crate::service::native::Native;
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +25,7 @@ pub(super) fn preview(
 ) -> Result<ExitCode, CliError> {
     let config = context.config_or_default(ui);
     let desired = context.block_on(async {
-        let manager =
-            Native::connect(context.platform, None, &context.instance, &context.env, &context.dirs).await;
+        let manager = context.manager().await;
         let before = manager.observe().await;
         desire(&manager, &before, wanted, &config, context, ui).map(|desired| (desired, before))
     })?;

@@ -164,14 +164,7 @@ pub(super) fn carry_out(
         }
         let locks = changes || (context.platform.locks_every_verb() && !how.dry_run);
         let claim = if locks { Some(claim(&context.instance, CLAIM).await.map_err(failed)?) } else { None };
-        let manager = Native::connect(
-            context.platform,
-            context.host.as_ref(),
-            &context.instance,
-            &context.env,
-            &context.dirs,
-        )
-        .await;
+        let manager = context.manager().await;
         let before = manager.observe().await;
         let desired = match verb.intent {
             Intent::Install(_) => Some(desire(&manager, &before, wanted, &config, context, ui)?),

@@ -22,7 +22,6 @@ use crate::protocol::methods::status::Status;
 use crate::service::facts::{Answer, Facts, Headline};
 use crate::service::hardening::Hardening;
 use crate::service::manager::Manager;
-use crate::service::native::Native;
 use crate::service::observed::Observed;
 use crate::service::redact;
 use crate::service::systemd::unit::Installed;
@@ -170,14 +169,7 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
     let loaded = context.source().load();
     let config = loaded.config.as_ref().cloned().unwrap_or_default();
     let (observed, health, rpc, holder) = context.block_on(async {
-        let manager = Native::connect(
-            context.platform,
-            context.host.as_ref(),
-            &context.instance,
-            &context.env,
-            &context.dirs,
-        )
-        .await;
+        let manager = context.manager().await;
         let observed = manager.observe().await;
         let holder = target::holder(context);
         if args.no_probe {
