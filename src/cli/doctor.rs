@@ -14,7 +14,7 @@ use crate::doctor::repair::{self, Permission, Plan};
 use crate::exit::ExitCode;
 use crate::service::claim::{PATIENCE, claim};
 use crate::service::hardening::Hardening;
-use crate::service::systemd::Systemd;
+use crate::service::native::Native;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -96,7 +96,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         let mut repaired = Repaired::default();
         let mut last = Vec::new();
         for _ in 0..ROUNDS {
-            let (systemd, seen) = around.look().await;
+            let (manager, seen) = around.look().await;
             facts = seen;
             findings = diagnose(&facts);
             let may = Permission { force: args.force, restart: args.yes || !args.non_interactive };
@@ -112,7 +112,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
                 }
             };
             let done =
-                repair::perform(&systemd, &plan, (&context.instance, &context.env, port), &mut say).await;
+                repair::perform(&manager, &plan, (&context.instance, &context.env, port), &mut say).await;
             repaired.done = true;
             repaired.restarted |= plan.restarts;
             repaired.steps.extend(repair::shown(&plan));
@@ -149,12 +149,12 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    async fn look(&self) -> (Systemd, Facts) {
-        let Context { instance, env, dirs, .. } = self.context;
-        let systemd = Systemd::connect(instance, env).await;
-        let around = Circumstances { instance, env, dirs, program: self.program, systemd: &systemd };
+    async fn look(&self) -> (Native, Facts) {
+        let Context { platform, instance, env, dirs, .. } = self.context;
+        let manager = Native::connect(*platform, None, instance, env, dirs).await;
+        let around = Circumstances { instance, env, dirs, program: self.program, manager: &manager };
         let facts = Facts::gather(around).await;
-        (systemd, facts)
+        (manager, facts)
     }
 }
 

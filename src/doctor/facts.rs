@@ -15,9 +15,9 @@ use crate::host::port::Owner;
 use crate::host::stat::Stat;
 use crate::instance::{BaseDirs, Env, Instance, Scope};
 use crate::protocol::probe::Ready;
+use crate::service::inspection::{Inspect, Inspection, Question};
+use crate::service::native::Native;
 use crate::service::secrets;
-use crate::service::systemd::Systemd;
-use crate::service::systemd::inspect::{Inspection, Question};
 
 /// Everything that was found.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ pub struct Circumstances<'a> {
     /// The program that this command is.
     pub program: &'a std::path::Path,
     /// The service manager.
-    pub systemd: &'a Systemd,
+    pub manager: &'a Native,
 }
 
 /// How long the gateway has to answer.
@@ -120,14 +120,14 @@ const ANSWER: Duration = Duration::from_secs(3);
 impl Facts {
     /// Takes the look.
     pub async fn gather(around: Circumstances<'_>) -> Self {
-        let Circumstances { instance, env, dirs, program, systemd } = around;
+        let Circumstances { instance, env, dirs, program, manager } = around;
         let source = Source::new(instance, env);
         let load = tokio::task::spawn_blocking(move || source.load());
         // Loading neither panics nor is it aborted: the runtime is still here to await it.
         let config = load.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let settings = config.config.as_ref().cloned().unwrap_or_default();
         let drain = settings.gateway.drain_timeout_ms.millis();
-        let service = systemd.inspect(Question { dirs, program, drain }).await;
+        let service = manager.inspect(Question { dirs, program, drain }).await;
         let named = service.observed.record.record().and_then(|record| record.port);
         let port = gateway_port(named, env, &settings, instance)
             .map(|port| port.value)
@@ -228,9 +228,10 @@ impl Rest {
             secret,
             stat: host::stat::at(path).map_err(|error| error.to_string()),
         });
-        let spaces = [&paths.state_dir, &paths.unit_dir]
-            .map(|path| machine::space(path).map_err(|why| (path.clone(), why)));
-        let files = [&paths.config, &paths.log, &paths.unit, &paths.lock];
+        let definition = &self.service.observed.definition.path;
+        let spaces = [&paths.state_dir, definition.parent().unwrap_or(definition)]
+            .map(|path| machine::space(path).map_err(|why| (path.to_owned(), why)));
+        let files = [&paths.config, &paths.log, definition, &paths.lock];
         let newest_ms = files.iter().filter_map(|path| changed_ms(path)).max().unwrap_or(0);
         Rested {
             owners,

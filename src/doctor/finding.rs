@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::service::inspection::{Name, Spot};
 use crate::service::observed::lossy;
-use crate::service::systemd::layers::{Name, Spot};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -13,17 +13,14 @@ use crate::config::Source;
 use crate::config::create::ensure_token;
 use crate::host;
 use crate::instance::{Env, Instance};
-use crate::service::definition::{Found, Marked};
+use crate::service::definition::Found;
 use crate::service::error::ServiceError;
+use crate::service::inspection::{Inspect, Name};
 use crate::service::manager::{Circumstances, Manager, Patience, Probe, Progress, Run};
-use crate::service::plan::Step;
+use crate::service::native::Native;
+use crate::service::plan::{Intent, Step};
 use crate::service::record::{self, Record};
 use crate::service::redact;
-use crate::service::systemd::Systemd;
-use crate::service::systemd::inspect::CORRECTIVE;
-use crate::service::systemd::layers::Name;
-use crate::service::systemd::syntax::File;
-use crate::service::systemd::unit;
 
 /// What will be done, in order.
 #[derive(Clone, Debug, Default)]
@@ -146,6 +143,8 @@ pub fn plan(facts: &Facts, findings: &[Finding], may: Permission) -> Plan {
         }
         plan.restarts = true;
     }
+    let platform = facts.service.observed.platform;
+    plan.steps.retain(|todo| !matches!(todo, Todo::Service(step) if !platform.knows(step, Intent::Enable)));
     plan
 }
 
@@ -169,7 +168,7 @@ fn write_unit(facts: &Facts, actions: &[&Action], plan: &mut Plan) -> bool {
     } else if names.is_empty() {
         return false;
     } else {
-        match facts.service.mender.unit(&names) {
+        match facts.service.mender.definition(&names) {
             Some(text) => text,
             None => return false,
         }
@@ -205,22 +204,19 @@ fn write_drop_ins(facts: &Facts, actions: &[&Action], plan: &mut Plan) -> bool {
         let Some((old, new)) = mender.drop_in(path, &names) else { continue };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let backup = record::replaced_path(&facts.service.observed.service_dir, &name, &old);
-        plan.diffs.extend(redact::diff(&path.display().to_string(), &old, &new));
+        let shown = path.display().to_string();
+        plan.diffs.extend(redact::diff(&shown, &old, new.as_deref().unwrap_or_default()));
         plan.steps.push(Todo::Service(Step::BackUp { path: backup, text: old }));
-        plan.steps.push(if File::parse(&new).sets_nothing() {
-            Todo::Remove(path.clone())
-        } else {
-            Todo::WriteDropIn { path: path.clone(), text: new }
+        plan.steps.push(match new {
+            None => Todo::Remove(path.clone()),
+            Some(text) => Todo::WriteDropIn { path: path.clone(), text },
         });
         wrote = true;
     }
     if correct.is_empty() {
         return wrote;
     }
-    let dir = facts.instance.paths.unit_dir.join(format!("{}.d", facts.service.observed.unit));
-    let path = dir.join(CORRECTIVE);
-    if let Some(text) = mender.corrective(&facts.instance.command(), &correct) {
-        let old = mender.drop_in(&path, &[]).map(|(old, _)| old).unwrap_or_default();
+    if let Some((path, old, text)) = mender.corrective(&facts.instance.command(), &correct) {
         plan.diffs.extend(redact::diff(&path.display().to_string(), &old, &text));
         plan.steps.push(Todo::WriteDropIn { path, text });
         wrote = true;
@@ -239,8 +235,8 @@ fn remember(facts: &Facts, plan: &Plan) -> Option<Step> {
         _ => None,
     });
     let present = written.or(facts.service.observed.definition.found.text())?;
-    let intact = unit::marked(present, facts.instance.brand) == Marked::Intact;
-    let text = if intact { present.to_owned() } else { desired.text.clone() };
+    let text =
+        if facts.service.mender.is_intact(present) { present.to_owned() } else { desired.text.clone() };
     let linger_by_us = facts.service.observed.record.record().is_some_and(|known| known.linger_by_us);
     let record = Record { text, linger_by_us, ..desired.record.clone() };
     Some(Step::SaveRecord { record: Box::new(record) })
@@ -248,7 +244,7 @@ fn remember(facts: &Facts, plan: &Plan) -> Option<Step> {
 
 /// Performs a plan. The error says at which step, from 1, it ended.
 pub async fn perform(
-    systemd: &Systemd,
+    manager: &Native,
     plan: &Plan,
     (instance, env, port): (&Instance, &Env, Option<u16>),
     say: &mut dyn FnMut(&str),
@@ -260,10 +256,10 @@ pub async fn perform(
     for (index, todo) in plan.steps.iter().enumerate() {
         say(&format!("[{}/{}] {todo}", index + 1, plan.steps.len()));
         let done = match todo {
-            Todo::Service(step) => systemd.perform(step, &mut circumstances).await,
+            Todo::Service(step) => manager.perform(step, &mut circumstances).await,
             Todo::Unset(names) => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                systemd.unset_environment(&names).await.map(|()| Vec::new())
+                manager.unset_environment(&names).await.map(|()| Vec::new())
             }
             other => on_disk(other.clone(), Source::new(instance, env)).await,
         };

@@ -10,6 +10,7 @@
 //! * [`observed`], [`definition`], [`record`]: what was found, as values.
 //! * [`facts`]: what that means for people: installed, enabled, loaded, running, ready, healthy. Pure.
 //! * [`plan`]: the steps, and the refusals. Pure; the only place that chooses.
+//! * [`inspection`], [`variable`]: what a closer look finds that differs, for whoever repairs it.
 //! * [`manager`], [`apply`]: what performs them, and undoes them when an install fails.
 //! * [`systemd`]: systemd, the manager of one user's services or of the machine's.
 //! * [`launchd`]: launchd, with jobs of one user or of the machine.
@@ -25,6 +26,7 @@ pub mod definition;
 pub mod error;
 pub mod facts;
 pub mod hardening;
+pub mod inspection;
 pub mod last_failure;
 pub mod launchd;
 pub mod manager;
@@ -41,5 +43,6 @@ pub mod remote;
 pub mod secrets;
 pub mod spec;
 pub mod systemd;
+pub mod variable;
 
 pub use crate::instance::Scope;

@@ -3,6 +3,7 @@
 //! Every backend is compiled and tested on every target; [`HERE`] alone says which one a program uses.
 
 use super::error::ServiceError;
+use super::inspection::{Inspect, Inspection, Question};
 use super::launchd::Launchd;
 use super::manager::{Circumstances, Manager, Unwritable};
 use super::observed::Observed;
@@ -71,6 +72,22 @@ impl Manager for Native {
         match self {
             Self::Systemd(systemd) => systemd.perform(step, circumstances).await,
             Self::Launchd(launchd) => launchd.perform(step, circumstances).await,
+        }
+    }
+}
+
+impl Inspect for Native {
+    async fn inspect(&self, question: Question<'_>) -> Inspection {
+        match self {
+            Self::Systemd(systemd) => systemd.inspect(question).await,
+            Self::Launchd(launchd) => launchd.inspect(question).await,
+        }
+    }
+
+    async fn unset_environment(&self, names: &[&str]) -> Result<(), ServiceError> {
+        match self {
+            Self::Systemd(systemd) => systemd.unset_environment(names).await,
+            Self::Launchd(launchd) => launchd.unset_environment(names).await,
         }
     }
 }

@@ -18,6 +18,23 @@ pub enum Platform {
     Launchd,
 }
 
+/// Something that people can do with the manager's own tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByHand<'a> {
+    /// Look at the service.
+    Look,
+    /// Have the manager take what is on disk.
+    Reread,
+    /// Have it start by itself.
+    Enable,
+    /// Stop it, and have it start by itself no more.
+    TakeDown,
+    /// Let it go on after it was frozen.
+    Thaw,
+    /// Take a variable out of the manager's environment.
+    Unset(&'a str),
+}
+
 impl Platform {
     /// Whether a definition is read when the service is loaded, and never again: a change takes a restart.
     pub const fn reads_only_to_load(self) -> bool {
@@ -38,6 +55,43 @@ impl Platform {
             Step::Reload | Step::CheckDefinition { .. } | Step::CheckDropIn { .. } | Step::ResetFailed
         ) || (intent == Intent::Uninstall && *step == Step::Disable);
         self == Self::Systemd || !unknown
+    }
+
+    /// Whether settings of an operator's have files of their own beside the definition.
+    pub const fn has_drop_ins(self) -> bool {
+        matches!(self, Self::Systemd)
+    }
+
+    /// What a definition is called.
+    pub const fn definition(self) -> &'static str {
+        match self {
+            Self::Systemd => systemd::words::DEFINITION,
+            Self::Launchd => launchd::words::DEFINITION,
+        }
+    }
+
+    /// The setting that names the program.
+    pub const fn command_key(self) -> &'static str {
+        match self {
+            Self::Systemd => systemd::words::COMMAND_KEY,
+            Self::Launchd => launchd::words::COMMAND_KEY,
+        }
+    }
+
+    /// The setting that says whether it starts by itself.
+    pub const fn start_key(self) -> &'static str {
+        match self {
+            Self::Systemd => systemd::words::START_KEY,
+            Self::Launchd => launchd::words::START_KEY,
+        }
+    }
+
+    /// The command with which people do something themselves.
+    pub fn by_hand(self, what: ByHand<'_>, scope: Scope, unit: &str) -> String {
+        match self {
+            Self::Systemd => systemd::words::with_systemctl(what, scope, unit),
+            Self::Launchd => launchd::words::with_launchctl(what, scope, unit),
+        }
     }
 
     /// `systemd service`, `LaunchAgent`.
@@ -61,6 +115,14 @@ impl Platform {
         match self {
             Self::Systemd => systemd::words::starts(scope, unit_file_state, wanted),
             Self::Launchd => launchd::words::starts(scope, wanted),
+        }
+    }
+
+    /// What being enabled takes, in the manager's words.
+    pub fn enabled(self, scope: Scope) -> String {
+        match self {
+            Self::Systemd => format!("enabled, and wanted by {}", systemd::words::start_target(scope)),
+            Self::Launchd => "enabled".to_owned(),
         }
     }
 

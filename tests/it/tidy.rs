@@ -28,6 +28,7 @@ const PURE: &[&str] = &[
     "src/service/definition.rs",
     "src/service/facts.rs",
     "src/service/hardening.rs",
+    "src/service/inspection.rs",
     "src/service/launchd/job.rs",
     "src/service/launchd/print.rs",
     "src/service/launchd/property_list.rs",
@@ -51,6 +52,7 @@ const PURE: &[&str] = &[
     "src/service/systemd/unit.rs",
     "src/service/systemd/version.rs",
     "src/service/systemd/words.rs",
+    "src/service/variable.rs",
 ];
 
 /// Names that free functions in several files may share, because their file says the rest.

@@ -4,8 +4,8 @@ use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Action, Class, Finding, Severity};
 use crate::service::definition::{Found, Standing};
 use crate::service::observed::DirectoryProblem;
+use crate::service::platform::ByHand;
 use crate::service::record;
-use crate::service::systemd::words;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -24,7 +24,11 @@ fn standing(facts: &Facts) -> Option<Finding> {
     let state = service.observed.manager.reached().map(|reached| &reached.state);
     let elsewhere = service.unit.is_some();
     let known = service.observed.record.record().is_some();
-    let up = state.is_some_and(|state| state.is_up());
+    let platform = service.observed.platform;
+    let up = state.is_some_and(|state| state.is_up() || platform.reads_only_to_load() && state.is_loaded());
+    let what = platform.definition();
+    let untouched =
+        if platform.has_drop_ins() { "it is not changed, drop-ins are" } else { "it is not changed" };
     let write = [Action::Rewrite, Action::Reload];
     let finding =
         match definition.standing {
@@ -34,12 +38,12 @@ fn standing(facts: &Facts) -> Option<Finding> {
                 Finding::new(
                     "definition.package",
                     Severity::Info,
-                    "the unit belongs to a package or an administrator: it is not changed, drop-ins are",
+                    format!("the {what} belongs to a package or an administrator: {untouched}"),
                 )
                 .at(path, None)
             }
             Standing::Missing if known || up => {
-                let what = if up {
+                let summary = if up {
                     "it runs, and its definition is gone"
                 } else {
                     "it was installed, and its definition is gone"
@@ -47,7 +51,7 @@ fn standing(facts: &Facts) -> Option<Finding> {
                 let class = if known { Class::Fix } else { Class::Manual };
                 let mut actions = write.to_vec();
                 actions.push(Action::Enable);
-                Finding::new("definition.missing", Severity::Error, what)
+                Finding::new("definition.missing", Severity::Error, summary)
                     .repair(class, actions)
                     .hint(format!("Install it again: {command} gateway install"))
                     .hint(format!("Or be done with it: {command} gateway uninstall"))
@@ -61,7 +65,7 @@ fn standing(facts: &Facts) -> Option<Finding> {
             Standing::Foreign => Finding::new(
                 "definition.foreign",
                 Severity::Error,
-                "the unit of this name was not written by this program",
+                format!("the {what} of this name was not written by this program"),
             )
             .repair(Class::Force, write)
             .hint("Move it away if it is yours, or let it be replaced: --fix --force keeps a copy"),
@@ -75,50 +79,52 @@ fn standing(facts: &Facts) -> Option<Finding> {
                 [Action::Remove(definition.path.clone()), Action::Rewrite, Action::Reload, Action::Enable],
             )
             .hint("Somebody forbade it on purpose; --fix --force allows it again"),
-            Standing::Linked => {
-                let target = match &definition.found {
-                    Found::Link { target } => target.display().to_string(),
-                    _ => String::new(),
-                };
-                Finding::new(
-                    "definition.linked",
-                    Severity::Info,
-                    "the unit is a link that somebody else looks after: it is not changed, drop-ins are",
-                )
-                .differs(None, Some(target))
-            }
+            Standing::Linked => linked(&definition.found, what, untouched),
             Standing::Unreadable => {
                 let why = match &definition.found {
                     Found::Unreadable(why) => why.clone(),
                     _ => String::new(),
                 };
-                Finding::new("definition.unreadable", Severity::Error, "the unit cannot be read as one")
-                    .differs(None, Some(why))
-                    .repair(
-                        Class::Force,
-                        [Action::MoveAside(definition.path.clone()), Action::Rewrite, Action::Reload],
-                    )
-                    .hint("--fix --force keeps it elsewhere and writes a new one")
+                Finding::new(
+                    "definition.unreadable",
+                    Severity::Error,
+                    format!("the {what} cannot be read as one"),
+                )
+                .differs(None, Some(why))
+                .repair(
+                    Class::Force,
+                    [Action::MoveAside(definition.path.clone()), Action::Rewrite, Action::Reload],
+                )
+                .hint("--fix --force keeps it elsewhere and writes a new one")
             }
         };
     Some(if finding.at.is_none() { finding.at(&definition.path, None) } else { finding })
 }
 
+fn linked(found: &Found, what: &str, untouched: &str) -> Finding {
+    let target = match found {
+        Found::Link { target } => target.display().to_string(),
+        _ => String::new(),
+    };
+    let summary = format!("the {what} is a link that somebody else looks after: {untouched}");
+    Finding::new("definition.linked", Severity::Info, summary).differs(None, Some(target))
+}
+
 /// The manager cannot use it, and nothing else explains why.
 fn unusable(facts: &Facts) -> Option<Finding> {
-    let state = &facts.service.observed.manager.reached()?.state;
+    let observed = &facts.service.observed;
+    let state = &observed.manager.reached()?.state;
     if !matches!(state.load_state.as_str(), "bad-setting" | "error") {
         return None;
     }
     let why = state.load_error.clone().unwrap_or_else(|| state.load_state.clone());
-    let mut finding =
-        Finding::new("definition.unusable", Severity::Error, "systemd cannot use the definition")
-            .differs(Some("loaded".to_owned()), Some(why))
-            .hint(format!(
-                "See: {} status {}",
-                words::systemctl(facts.instance.scope),
-                facts.service.observed.unit
-            ));
+    let mut finding = Finding::new(
+        "definition.unusable",
+        Severity::Error,
+        format!("{} cannot use the definition", observed.platform.name()),
+    )
+    .differs(Some("loaded".to_owned()), Some(why))
+    .hint(format!("See: {}", observed.platform.by_hand(ByHand::Look, observed.scope, &observed.unit)));
     if let Some(path) = &facts.service.unit {
         finding = finding.at(path, None);
     }
@@ -137,7 +143,10 @@ fn hidden(facts: &Facts) -> Option<Finding> {
         Finding::new(
             "definition.hidden",
             Severity::Error,
-            "another unit of the same name takes the place of the installed one",
+            format!(
+                "another {} of the same name takes the place of the installed one",
+                facts.service.observed.platform.definition()
+            ),
         )
         .differs(Some(definition.path.display().to_string()), Some(counts.display().to_string()))
         .at(counts, None)
@@ -169,7 +178,7 @@ fn remembered(facts: &Facts) -> Option<Finding> {
                 Finding::new(
                     "record.foreign",
                     Severity::Warning,
-                    "what was remembered is about another unit",
+                    "what was remembered is about another service",
                 )
                 .differs(Some(observed.unit.clone()), Some(known.unit.clone()))
                 .at(path, None)
@@ -190,25 +199,30 @@ fn directory(facts: &Facts) -> Option<Finding> {
     if definition.standing == Standing::Missing {
         return None;
     }
+    let what = facts.service.observed.platform.definition();
     if let Some(owner) = definition.foreign_owner.filter(|_| facts.service.own) {
         let path = &definition.path;
         return Some(
-            Finding::new("definition.owner", Severity::Warning, format!("the unit belongs to user {owner}"))
-                .at(path, None)
-                .hint(format!("sudo chown $(id -u) {}", path.display())),
+            Finding::new(
+                "definition.owner",
+                Severity::Warning,
+                format!("the {what} belongs to user {owner}"),
+            )
+            .at(path, None)
+            .hint(format!("sudo chown $(id -u) {}", path.display())),
         );
     }
     let (dir, summary, repair) = match definition.directory_problem.clone()? {
         DirectoryProblem::Writable { dir } => {
             let close = Action::Mode(dir.clone(), 0o755);
-            (dir, "others can change the units in this directory".to_owned(), Some(close))
+            (dir, "others can change the definitions in this directory".to_owned(), Some(close))
         }
         DirectoryProblem::Owner { dir, owner } => {
-            (dir, format!("the directory of units belongs to user {owner}"), None)
+            (dir, format!("the directory of definitions belongs to user {owner}"), None)
         }
         DirectoryProblem::Link { .. } => return None,
         DirectoryProblem::Unusable { dir, why } => {
-            (dir, format!("the directory of units cannot be used: {why}"), None)
+            (dir, format!("the directory of definitions cannot be used: {why}"), None)
         }
     };
     let finding = Finding::new("definition.directory", Severity::Warning, summary).at(dir, None);

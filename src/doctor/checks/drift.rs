@@ -2,28 +2,32 @@
 
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Action, At, Class, Finding, Repair, Severity};
-use crate::service::systemd::contract::Weight;
-use crate::service::systemd::drift::{Drift, Verdict};
+use crate::service::inspection::{Drift, Verdict, Weight};
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     facts.service.drift.iter().map(|drift| tell(facts, drift)).collect()
 }
 
 fn tell(facts: &Facts, drift: &Drift) -> Finding {
+    let platform = facts.service.observed.platform;
+    let (definition, manager) = (platform.definition(), platform.name());
     let (id, what) = match drift.verdict {
         Verdict::Outdated => {
-            ("drift.outdated", "an earlier release wrote it, and this one wants it otherwise")
+            ("drift.outdated", "an earlier release wrote it, and this one wants it otherwise".to_owned())
         }
-        Verdict::Missing => ("drift.missing", "it is gone from the unit"),
-        Verdict::Dropped => ("drift.dropped", "the value cannot be used"),
-        Verdict::Edited => ("drift.edited", "somebody changed it in the unit"),
-        Verdict::Conflict => {
-            ("drift.conflict", "somebody changed it in the unit, and this release wants it otherwise too")
+        Verdict::Missing => ("drift.missing", format!("it is gone from the {definition}")),
+        Verdict::Dropped => ("drift.dropped", "the value cannot be used".to_owned()),
+        Verdict::Edited => ("drift.edited", format!("somebody changed it in the {definition}")),
+        Verdict::Conflict => (
+            "drift.conflict",
+            format!("somebody changed it in the {definition}, and this release wants it otherwise too"),
+        ),
+        Verdict::Elsewhere => {
+            ("drift.elsewhere", format!("the {definition}, which is not ours to change, has it otherwise"))
         }
-        Verdict::Elsewhere => ("drift.elsewhere", "the unit, which is not ours to change, has it otherwise"),
-        Verdict::Overridden => ("drift.overridden", "a drop-in has it otherwise"),
-        Verdict::Harmful => ("drift.harmful", "somebody added it"),
-        Verdict::Ignored => ("drift.ignored", "systemd ignores it"),
+        Verdict::Overridden => ("drift.overridden", "a drop-in has it otherwise".to_owned()),
+        Verdict::Harmful => ("drift.harmful", "somebody added it".to_owned()),
+        Verdict::Ignored => ("drift.ignored", format!("{manager} ignores it")),
     };
     let severity = match drift.weight {
         Weight::Taste => Severity::Info,
@@ -31,14 +35,16 @@ fn tell(facts: &Facts, drift: &Drift) -> Finding {
         Weight::Identity => Severity::Error,
     };
     let why = if drift.why.is_empty() { String::new() } else { format!(": {}", drift.why) };
-    let mut finding = Finding::new(id, severity, format!("{}=: {what}{why}", drift.name))
+    let mut finding = Finding::new(id, severity, format!("{}: {what}{why}", drift.name))
         .key(drift.name.to_string())
         .differs(drift.wanted.clone(), drift.found.clone());
     finding.at = drift.spot.as_ref().map(At::from);
     finding.repair = repair(facts, drift);
     if finding.repair.class == Class::Force || severity == Severity::Info && drift.in_unit {
         let command = facts.instance.command();
-        finding = finding.hint(if drift.in_unit {
+        finding = finding.hint(if !platform.has_drop_ins() {
+            "If it is meant, leave it; --fix --force puts ours there and keeps a copy".to_owned()
+        } else if drift.in_unit {
             format!(
                 "If it is meant, keep it where installs and repairs leave it alone: {command} gateway edit"
             )

@@ -5,7 +5,7 @@ use crate::doctor::finding::{Action, Class, Finding, Repair, Severity};
 use crate::instance::Scope;
 use crate::service::definition::Standing;
 use crate::service::observed::Linger;
-use crate::service::systemd::words;
+use crate::service::platform::ByHand;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let observed = &facts.service.observed;
@@ -15,17 +15,14 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    let (state, unit) = (&reached.state, &observed.unit);
+    let (state, unit, platform) = (&reached.state, &observed.unit, observed.platform);
     // A unit that lost its section about this is told by that.
     let wish = |id, summary: &str, action| {
         Finding::new(id, Severity::Warning, summary)
-            .key("WantedBy")
-            .differs(
-                Some(format!("enabled, and wanted by {}", words::start_target(observed.scope))),
-                Some(state.unit_file_state.clone()),
-            )
+            .key(platform.start_key())
+            .differs(Some(platform.enabled(observed.scope)), Some(state.unit_file_state.clone()))
             .repair(Class::Fix, [action, Action::Reload])
-            .hint(format!("By hand: {} reenable {unit}", words::systemctl(observed.scope)))
+            .hint(format!("By hand: {}", platform.by_hand(ByHand::Enable, observed.scope, unit)))
     };
     let own = facts.service.own;
     match (state.unit_file_state.as_str(), state.wanted_at_login) {

@@ -2,9 +2,10 @@
 
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Action, Class, Finding, Severity};
+use crate::service::inspection::Weight;
+use crate::service::platform::ByHand;
 use crate::service::redact;
-use crate::service::systemd::contract::{self, Weight};
-use crate::service::systemd::words;
+use crate::service::variable::variable_harm;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let service = &facts.service;
@@ -18,7 +19,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     };
     let own = |name: &str| service.mender.sets_variable(name);
     let leaks = variables.iter().filter(|(name, _)| !own(name)).filter_map(|(name, value)| {
-        let (weight, why) = contract::variable_harm(facts.instance.brand, name)?;
+        let (weight, why) = variable_harm(facts.instance.brand, name)?;
         let severity = if weight == Weight::Identity { Severity::Error } else { Severity::Warning };
         let shown = redact::redact_line(&format!("{name}={value}"));
         let finding = Finding::new(
@@ -33,10 +34,11 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             Some((file, line, _)) => finding
                 .at(file, Some(*line))
                 .hint("It comes back with the next login unless it is taken out of that file"),
-            None => finding.hint(format!(
-                "By hand: {} unset-environment {name}",
-                words::systemctl(facts.instance.scope)
-            )),
+            None => {
+                let observed = &service.observed;
+                let command = observed.platform.by_hand(ByHand::Unset(name), observed.scope, &observed.unit);
+                finding.hint(format!("By hand: {command}"))
+            }
         })
     });
     let mut found: Vec<Finding> = leaks.collect();

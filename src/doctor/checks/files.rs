@@ -2,22 +2,25 @@
 
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{At, Finding, Severity};
+use crate::service::inspection::NeedKind;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let service = &facts.service;
     let needs = service.needs.iter().map(|need| {
-        let (id, what) = match need.name.key.as_str() {
-            "ExecStart" => ("files.program", "the program cannot be run"),
-            "WorkingDirectory" => ("files.working-directory", "the working directory cannot be entered"),
-            "LoadCredential" => ("files.credential", "a credential cannot be read"),
-            _ => ("files.environment", "a file of variables cannot be read"),
+        let (id, what) = match need.kind {
+            NeedKind::Program => ("files.program", "the program cannot be run"),
+            NeedKind::WorkingDirectory => {
+                ("files.working-directory", "the working directory cannot be entered")
+            }
+            NeedKind::Credential => ("files.credential", "a credential cannot be read"),
+            NeedKind::Variables => ("files.environment", "a file of variables cannot be read"),
         };
         let mut finding =
             Finding::new(id, Severity::Error, format!("{what}: {}: {}", need.path.display(), need.problem))
                 .key(need.name.to_string())
                 .differs(None, Some(need.path.display().to_string()));
         finding.at = need.spot.as_ref().map(At::from);
-        if need.name.key == "ExecStart" {
+        if need.kind == NeedKind::Program {
             finding = finding.hint(format!(
                 "Install the program again, then: {} gateway install --force",
                 facts.instance.command()

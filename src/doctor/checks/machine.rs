@@ -68,9 +68,9 @@ fn clock(facts: &Facts) -> Option<Finding> {
 /// Lifecycle notes B11.
 fn runs(facts: &Facts, program: &Program) -> Vec<Finding> {
     let mut found = Vec::new();
-    let tell = |id, summary: String| {
-        Finding::new(id, Severity::Error, summary).key("ExecStart").at(&program.path, None)
-    };
+    let key = facts.service.observed.platform.command_key();
+    let tell =
+        |id, summary: String| Finding::new(id, Severity::Error, summary).key(key).at(&program.path, None);
     if program.space.as_ref().is_some_and(|space| space.no_exec) {
         found.push(tell(
             "machine.noexec",
@@ -100,7 +100,7 @@ fn runs(facts: &Facts, program: &Program) -> Vec<Finding> {
     if let Some(why) = program.passing {
         let summary = format!("the program's path may not last: {why}");
         let finding =
-            Finding::new("machine.passing", Severity::Info, summary).key("ExecStart").at(&program.path, None);
+            Finding::new("machine.passing", Severity::Info, summary).key(key).at(&program.path, None);
         found.push(
             finding
                 .hint(format!("Install from a lasting path: {} gateway install", facts.instance.command())),

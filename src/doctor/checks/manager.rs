@@ -4,8 +4,8 @@ use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Action, Class, Finding, Severity};
 use crate::service::definition::Standing;
 use crate::service::observed::Manager;
+use crate::service::platform::ByHand;
 use crate::service::reach::Unreachable;
-use crate::service::systemd::words;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let (service, command) = (&facts.service, facts.instance.command());
@@ -22,21 +22,30 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         }
         Manager::Reached(reached) => reached,
     };
-    let mut found = Vec::new();
+    let (mut found, platform) = (Vec::new(), observed.platform);
     let nothing_differs = service.stale_by_hint && service.drift.is_empty() && service.drop_ins.is_empty();
     if !service.stale.is_empty() && !nothing_differs {
         let severity = if service.stale_by_hint { Severity::Info } else { Severity::Warning };
+        let summary = format!("{} has not read what is on disk", platform.name());
+        let (class, actions) = match platform.reads_only_to_load() {
+            true => super::process::again(facts),
+            false => (Class::Fix, vec![Action::Reload]),
+        };
         found.push(
-            Finding::new("manager.stale", severity, "systemd has not read what is on disk")
+            Finding::new("manager.stale", severity, summary)
                 .differs(None, Some(service.stale.join("; ")))
-                .repair(Class::Fix, [Action::Reload])
-                .hint(format!("By hand: {} daemon-reload", words::systemctl(observed.scope))),
+                .repair(class, actions)
+                .hint(format!(
+                    "By hand: {}",
+                    platform.by_hand(ByHand::Reread, observed.scope, &observed.unit)
+                )),
         );
     }
     let installed = observed.definition.standing != Standing::Missing;
     if installed && !reached.reads_directory {
         let dir = observed.definition.path.parent().unwrap_or(&observed.definition.path);
-        let summary = format!("systemd does not read units from {}", dir.display());
+        let (name, what) = (platform.name(), platform.definition());
+        let summary = format!("{name} does not read any {what} from {}", dir.display());
         found.push(Finding::new("manager.directory", Severity::Error, summary).at(dir, None));
     }
     found

@@ -2,8 +2,8 @@
 
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Action, Class, Finding, Severity};
+use crate::service::inspection::Weight;
 use crate::service::redact;
-use crate::service::systemd::contract::Weight;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let Some(process) = &facts.process else { return Vec::new() };
@@ -28,7 +28,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             Severity::Warning,
             "it runs with another command than its definition has",
         )
-        .key("ExecStart")
+        .key(facts.service.observed.platform.command_key())
         .differs(words(wanted), words(&process.command));
         found.push(finding.repair(restart().0, restart().1).hint(hint.clone()));
     }
@@ -55,7 +55,8 @@ pub(super) fn again(facts: &Facts) -> (Class, Vec<Action>) {
     match !wrong
         && loaded
         && service.needs.is_empty()
-        && service.stale.is_empty()
+        // What launchd has loaded it drops with the restart.
+        && (service.stale.is_empty() || service.observed.platform.reads_only_to_load())
         && facts.config.config.is_ok()
     {
         true => (Class::Fix, vec![Action::Restart]),

@@ -3,25 +3,23 @@
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Severity};
 use crate::instance::Scope;
-use crate::service::systemd::siblings::Sibling;
-use crate::service::systemd::words;
+use crate::service::inspection::Sibling;
+use crate::service::platform::ByHand;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let observed = &facts.service.observed;
     let mut found = Vec::new();
     if let Some(other) = &observed.definition.other_scope {
         let whose = other.user.as_ref().map_or("the machine's".to_owned(), |user| format!("that of {user}"));
-        let (unit, other_manager) = (
-            &other.unit,
-            match facts.instance.scope {
-                Scope::User => words::systemctl(Scope::System),
-                Scope::System => words::systemctl(Scope::User),
-            },
-        );
+        let there = match facts.instance.scope {
+            Scope::User => Scope::System,
+            Scope::System => Scope::User,
+        };
+        let take_down = observed.platform.by_hand(ByHand::TakeDown, there, &other.unit);
         found.push(
             Finding::new("siblings.duplicate", Severity::Error, format!("a service of the same name is under another manager too, {whose}: both want the same port"))
                 .at(&other.path, None)
-                .hint(format!("Keep this one: {other_manager} disable --now {unit}"))
+                .hint(format!("Keep this one: {take_down}"))
                 .hint(format!("Or the other one: {} gateway uninstall", facts.instance.command())),
         );
     }
@@ -40,7 +38,8 @@ fn tell(facts: &Facts, sibling: &Sibling) -> Option<Finding> {
     let active = sibling.enabled || sibling.running == Some(true);
     let port = sibling.port.map_or_else(String::new, |port| format!(", port {port}"));
     let token = sibling.token_from.as_ref().map(|from| format!(", token from {from}")).unwrap_or_default();
-    let manager = words::systemctl(if sibling.user { Scope::User } else { Scope::System });
+    let there = if sibling.user { Scope::User } else { Scope::System };
+    let take_down = facts.service.observed.platform.by_hand(ByHand::TakeDown, there, &sibling.unit);
     if same_product {
         // Other profiles are not foreign.
         return (clash && active).then(|| {
@@ -63,11 +62,12 @@ fn tell(facts: &Facts, sibling: &Sibling) -> Option<Finding> {
     let slug = facts.instance.brand.slug();
     let take_port = sibling.port.map(|port| format!(" --port {port}")).unwrap_or_default();
     Some(
-        Finding::new("siblings.other", severity, format!("a gateway of {} is {state}: {}{port}{token}", sibling.product, sibling.unit))
-            .at(&sibling.path, None)
-            .hint(format!(
-                "To take over from it: {manager} disable --now {}, then {slug}{profile} gateway install{take_port}",
-                sibling.unit
-            )),
+        Finding::new(
+            "siblings.other",
+            severity,
+            format!("a gateway of {} is {state}: {}{port}{token}", sibling.product, sibling.unit),
+        )
+        .at(&sibling.path, None)
+        .hint(format!("To take over from it: {take_down}, then {slug}{profile} gateway install{take_port}")),
     )
 }

@@ -2,7 +2,7 @@
 
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Severity};
-use crate::service::systemd::{exits, words};
+use crate::service::platform::ByHand;
 
 /// Restarts without anybody's doing that are no accident any more.
 const LOOP: u32 = 3;
@@ -10,8 +10,8 @@ const LOOP: u32 = 3;
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let Some(reached) = facts.service.observed.manager.reached() else { return Vec::new() };
     let (state, command) = (&reached.state, facts.instance.command());
-    let mut found = Vec::new();
-    let why = || exits::why_down(state).0;
+    let (mut found, platform) = (Vec::new(), facts.service.observed.platform);
+    let why = || reached.failure.clone().unwrap_or_else(|| state.result.clone());
     let logs = format!("See: {command} logs");
     if state.active_state == "failed" {
         let finding = Finding::new("state.failed", Severity::Error, format!("the service failed: {}", why()));
@@ -24,7 +24,8 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         );
         found.push(finding.hint(logs.clone()));
     } else if state.n_restarts >= LOOP {
-        let summary = format!("systemd restarted it {} times since it was started", state.n_restarts);
+        let name = platform.name();
+        let summary = format!("{name} restarted it {} times since it was started", state.n_restarts);
         found.push(Finding::new("state.restarts", Severity::Warning, summary).hint(logs.clone()));
     }
     if facts.service.frozen {
@@ -34,7 +35,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             Severity::Error,
             "the service is frozen: it does nothing until it is thawed",
         );
-        found.push(finding.hint(format!("{} thaw {unit}", words::systemctl(facts.instance.scope))));
+        found.push(finding.hint(platform.by_hand(ByHand::Thaw, facts.instance.scope, unit)));
     }
     if state.active_state == "activating" && !state.awaits_restart() {
         found.push(Finding::new("state.starting", Severity::Info, "the service is starting"));

@@ -233,6 +233,8 @@ pub struct Installed {
     pub output: Option<String>,
     /// Seconds it may take to stop.
     pub exit_timeout: Option<u64>,
+    /// The account it runs under, for a job of the machine.
+    pub user: Option<String>,
     /// The release that wrote it.
     pub generator: Option<String>,
 }
@@ -255,8 +257,14 @@ impl Installed {
             environment,
             output: text("StandardErrorPath"),
             exit_timeout: property_list::number(values, "ExitTimeOut"),
+            user: text("UserName"),
             generator: word(values, brand, GENERATOR),
         }
+    }
+
+    /// The port that the operator named.
+    pub fn port(&self) -> Option<u16> {
+        self.command.iter().skip_while(|word| *word != "--port").nth(1)?.parse().ok()
     }
 }
 

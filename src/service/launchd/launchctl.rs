@@ -112,6 +112,17 @@ pub async fn hang_up(domain: Domain, label: &str) -> Result<Answer, Failure> {
     call(&["kill", "HUP", &format!("{domain}/{label}")]).await
 }
 
+/// Takes variables out of launchd's own environment, which every job that starts after that inherits.
+pub async fn unset_environment(names: &[&str]) -> Result<(), Failure> {
+    for name in names {
+        match call(&["unsetenv", name]).await? {
+            Answer::Done => {}
+            other => return Err(Failure::refused("forget", name, other)),
+        }
+    }
+    Ok(())
+}
+
 /// Looks at a job.
 pub async fn look(domain: Domain, label: &str) -> Result<Look, Failure> {
     let target = format!("{domain}/{label}");

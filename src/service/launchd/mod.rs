@@ -8,6 +8,7 @@ mod control;
 mod disk;
 mod domain;
 pub mod failure;
+mod inspect;
 pub mod job;
 mod launchctl;
 mod perform;

@@ -6,21 +6,12 @@
 use std::time::Duration;
 
 use super::directives;
-use super::layers::{Held, Name};
+use super::layers::Held;
 use super::timespan;
 use crate::instance::Brand;
+use crate::service::inspection::{Name, Weight};
 use crate::service::spec::STOP_MARGIN;
-
-/// How much it matters that a directive has another value than ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
-    /// The operator's choice.
-    Taste,
-    /// The service runs, and is not looked after as it should be.
-    Contract,
-    /// It is another service: another program, profile, port or place; or none at all.
-    Identity,
-}
+use crate::service::variable::{is_identity, is_secret, variable_harm};
 
 /// What the judgement depends on.
 #[derive(Clone, Copy, Debug)]
@@ -177,30 +168,4 @@ pub fn harm(terms: &Terms, name: &Name, found: &Held) -> Option<(Weight, &'stati
         }
         _ => None,
     }
-}
-
-/// Why a variable that is none of the unit's own does harm, wherever it is set.
-pub fn variable_harm(brand: Brand, variable: &str) -> Option<(Weight, &'static str)> {
-    if is_secret(brand, variable) {
-        return Some((
-            Weight::Contract,
-            "a secret does not belong there: everybody on this machine may be able to read it",
-        ));
-    }
-    if variable == brand.var("GATEWAY_PORT") {
-        return Some((Weight::Identity, "it listens on another port than its configuration says"));
-    }
-    if is_identity(brand, variable) {
-        return Some((Weight::Identity, "it would be another gateway: other files, another profile"));
-    }
-    matches!(variable, "LD_PRELOAD" | "LD_LIBRARY_PATH" | "LD_AUDIT")
-        .then_some((Weight::Contract, "other code is loaded into it"))
-}
-
-fn is_secret(brand: Brand, variable: &str) -> bool {
-    ["GATEWAY_TOKEN", "GATEWAY_PASSWORD"].iter().any(|name| brand.var(name) == variable)
-}
-
-fn is_identity(brand: Brand, variable: &str) -> bool {
-    ["PROFILE", "HOME", "STATE_DIR", "CONFIG_PATH"].iter().any(|name| brand.var(name) == variable)
 }

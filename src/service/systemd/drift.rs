@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::contract::{self, Terms, Weight};
+use super::contract::{self, Terms};
 use super::directives::{self, Kind};
-use super::layers::{Dropped, Held, Layer, Merged, Name, Spot, merge};
+use super::layers::{Dropped, Held, Layer, Merged, merge};
 use super::specifier::Specifiers;
+use crate::service::inspection::{Drift, Name, Spot, Verdict, Weight};
 use crate::service::redact;
 
 /// The sides that are compared.
@@ -29,52 +30,6 @@ pub struct Sides<'a> {
     pub marked: bool,
     /// Whether the manager cannot use the definition at all.
     pub unusable: bool,
-}
-
-/// How it came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// We wrote it, and want it otherwise since.
-    Outdated,
-    /// It is gone from the unit.
-    Missing,
-    /// The manager drops the value, and a default is in force.
-    Dropped,
-    /// Somebody changed it in the unit.
-    Edited,
-    /// Somebody changed it in the unit, and we want it otherwise since.
-    Conflict,
-    /// The unit is somebody else's, and has it otherwise.
-    Elsewhere,
-    /// A drop-in has it otherwise.
-    Overridden,
-    /// It is none of ours, and does harm.
-    Harmful,
-    /// The manager ignores the line.
-    Ignored,
-}
-
-/// One difference.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drift {
-    /// How it came about.
-    pub verdict: Verdict,
-    /// What is different.
-    pub name: Name,
-    /// How much it matters.
-    pub weight: Weight,
-    /// What follows from it.
-    pub why: String,
-    /// What should be there, fit to be shown.
-    pub wanted: Option<String>,
-    /// What is there, fit to be shown.
-    pub found: Option<String>,
-    /// Where it is set.
-    pub spot: Option<Spot>,
-    /// Whether the unit itself has it otherwise, and not a drop-in.
-    pub in_unit: bool,
-    /// Whether the unit can be given our value without overwriting what somebody meant.
-    pub mends: bool,
 }
 
 /// Everything that is different.

@@ -3,22 +3,24 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::contract::Terms;
-use super::drift::{self, Drift, Sides};
-use super::layers::{Layer, Merged, Name, drop_in_dirs, drop_in_order, merge};
-use super::siblings::{self, Sibling};
+use super::drift::{self, Sides};
+use super::layers::{Layer, Merged, drop_in_dirs, drop_in_order, merge};
+use super::siblings;
 use super::specifier::Specifiers;
 use super::syntax::File;
 use super::unit::{self, Installed};
 use super::{Systemd, disk, effective};
 use crate::host;
-use crate::instance::BaseDirs;
-use crate::instance::Scope;
+use crate::instance::{BaseDirs, Brand, Scope};
 use crate::service::definition::{Marked, Standing};
 use crate::service::error::ServiceError;
-use crate::service::hardening::Hardening;
+use crate::service::inspection::{
+    Drift, Inspect, Inspection, Mender, Name, Need, NeedKind, Question, Sibling,
+};
 use crate::service::manager::Manager;
 use crate::service::observed::Observed;
 use crate::service::place;
@@ -26,117 +28,54 @@ use crate::service::plan::Desired;
 use crate::service::secrets;
 use crate::service::spec::{Account, Choices, ServiceSpec};
 
-/// What the look needs to know of the gateway.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// This user's directories.
-    pub dirs: &'a BaseDirs,
-    /// The program of this command, for a service whose own is not known.
-    pub program: &'a Path,
-    /// How long the gateway lets running work finish.
-    pub drain: Duration,
-}
-
-/// What was found.
-#[derive(Clone, Debug)]
-pub struct Inspection {
-    /// Everything that every command looks at.
-    pub observed: Observed,
-    /// What should be there, or why that cannot be written.
-    pub desired: Result<Desired, String>,
-    /// What is different.
-    pub drift: Vec<Drift>,
-    /// Why the manager should read its files again.
-    pub stale: Vec<String>,
-    /// Whether only its own hint says so, and nothing that is known differs.
-    pub stale_by_hint: bool,
-    /// The unit file that counts, where there is one: ours, or somebody else's.
-    pub unit: Option<PathBuf>,
-    /// Whether that file is ours to write.
-    pub own: bool,
-    /// Units of the same name that are not the one that counts.
-    pub others: Vec<PathBuf>,
-    /// Drop-ins that apply, in order.
-    pub drop_ins: Vec<PathBuf>,
-    /// Files that could not be read, and why.
-    pub unreadable: Vec<(PathBuf, String)>,
-    /// The manager's own environment, names and values; or why it is not known.
-    pub environment: Result<Vec<(String, String)>, String>,
-    /// Files that the unit needs.
-    pub needs: Vec<Need>,
-    /// The command that the manager would run.
-    pub command: Vec<String>,
-    /// How tightly it is shut in, as its unit says.
-    pub hardening: Option<Hardening>,
-    /// Whether somebody froze it.
-    pub frozen: bool,
-    /// Other gateways.
-    pub siblings: Vec<Sibling>,
-    /// Makes the texts of repairs.
-    pub mender: Mender,
-}
-
-/// A file that a unit cannot start without.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Need {
-    /// The directive that names it.
-    pub name: Name,
-    /// Where that stands.
-    pub spot: Option<super::layers::Spot>,
-    /// The file.
-    pub path: PathBuf,
-    /// Why it cannot be used.
-    pub problem: String,
-}
-
 /// Everything that is needed to write repaired texts.
-#[derive(Clone, Debug, Default)]
-pub struct Mender {
+#[derive(Debug)]
+struct Texts {
+    brand: Brand,
     wanted: Option<Layer>,
     unit: Option<Layer>,
     drop_ins: Vec<Layer>,
+    own_drop_in: PathBuf,
     specifiers: Specifiers,
 }
 
-impl Mender {
-    /// The unit with our values for these names.
-    pub fn unit(&self, names: &[Name]) -> Option<String> {
-        Some(drift::mended(
-            &self.unit.as_ref()?.file.to_string(),
-            self.wanted.as_ref()?,
-            names,
-            &self.specifiers,
-        ))
+impl Mender for Texts {
+    fn definition(&self, names: &[Name]) -> Option<String> {
+        let unit = self.unit.as_ref()?.file.to_string();
+        Some(drift::mended(&unit, self.wanted.as_ref()?, names, &self.specifiers))
     }
 
-    /// A drop-in as it is, and without these names.
-    pub fn drop_in(&self, path: &Path, names: &[Name]) -> Option<(String, String)> {
+    fn drop_in(&self, path: &Path, names: &[Name]) -> Option<(String, Option<String>)> {
         let layer = self.drop_ins.iter().find(|layer| layer.path == path)?;
         let text = layer.file.to_string();
         let without = drift::without(&text, names, self.wanted.as_ref()?, &self.specifiers);
-        Some((text, without))
+        let left = (!File::parse(&without).sets_nothing()).then_some(without);
+        Some((text, left))
     }
 
-    /// Whether the unit or a drop-in sets this variable, so that the manager's own does not count.
-    pub fn sets_variable(&self, name: &str) -> bool {
-        let merged = merge(self.unit.iter().chain(&self.drop_ins), &self.specifiers);
-        merged.variables().any(|(own, _)| own == name)
-    }
-
-    /// A drop-in that puts these names right over everything else.
-    pub fn corrective(&self, command: &str, names: &[Name]) -> Option<String> {
-        let before =
-            self.drop_ins.iter().find(|layer| layer.path.file_name().is_some_and(|name| name == CORRECTIVE));
+    fn corrective(&self, command: &str, names: &[Name]) -> Option<(PathBuf, String, String)> {
+        let name = self.own_drop_in.file_name();
+        let before = self.drop_ins.iter().find(|layer| layer.path.file_name() == name);
         let mut all: Vec<Name> = names.to_vec();
         // What an earlier repair put right stays right.
         all.extend(before.iter().flat_map(|layer| merge([*layer], &self.specifiers).values.into_keys()));
         all.dedup();
-        Some(drift::corrective(command, self.wanted.as_ref()?, &all, &self.specifiers))
+        let text = drift::corrective(command, self.wanted.as_ref()?, &all, &self.specifiers);
+        Some((self.own_drop_in.clone(), before.map(|layer| layer.file.to_string()).unwrap_or_default(), text))
+    }
+
+    fn sets_variable(&self, name: &str) -> bool {
+        let merged = merge(self.unit.iter().chain(&self.drop_ins), &self.specifiers);
+        merged.variables().any(|(own, _)| own == name)
+    }
+
+    fn is_intact(&self, text: &str) -> bool {
+        unit::marked(text, self.brand) == Marked::Intact
     }
 }
 
 /// The name of our own drop-in, which comes after those of everybody else.
-pub const CORRECTIVE: &str = "zz-doctor.conf";
+const CORRECTIVE: &str = "zz-doctor.conf";
 
 /// What the manager's own hint is worth (lifecycle notes E9.2).
 const HINT: &str = "files changed since systemd read them";
@@ -151,9 +90,8 @@ struct Files {
     siblings: Vec<Sibling>,
 }
 
-impl Systemd {
-    /// Takes the look.
-    pub async fn inspect(&self, question: Question<'_>) -> Inspection {
+impl Inspect for Systemd {
+    async fn inspect(&self, question: Question<'_>) -> Inspection {
         let observed = self.observe().await;
         let (unit_path, properties, environment) = self.ask_more(question.dirs).await;
         let reached = observed.manager.reached();
@@ -219,17 +157,25 @@ impl Systemd {
                 .and_then(|layer| Installed::read(&layer.file.to_string(), self.instance.brand).hardening),
             frozen: properties.is_some_and(|properties| properties.text("FreezerState") == "frozen"),
             siblings,
-            mender: Mender { wanted, unit: files.unit, drop_ins: files.drop_ins, specifiers },
+            mender: Arc::new(Texts {
+                brand: self.instance.brand,
+                own_drop_in: self.instance.paths.unit_dir.join(format!("{}.d", self.unit)).join(CORRECTIVE),
+                wanted,
+                unit: files.unit,
+                drop_ins: files.drop_ins,
+                specifiers,
+            }),
             observed,
         }
     }
 
-    /// Takes variables out of the manager's own environment.
-    pub async fn unset_environment(&self, names: &[&str]) -> Result<(), ServiceError> {
+    async fn unset_environment(&self, names: &[&str]) -> Result<(), ServiceError> {
         let link = self.link.as_ref().map_err(|unreachable| ServiceError::from(unreachable.clone()))?;
         link.unset_environment(names).await
     }
+}
 
+impl Systemd {
     async fn ask_more(
         &self,
         dirs: &BaseDirs,
@@ -455,7 +401,13 @@ fn needs(merged: &Merged) -> Vec<Need> {
 }
 
 fn need(name: &Name, held: &super::layers::Held, path: &Path, problem: String) -> Need {
-    Need { name: name.clone(), spot: held.spots.last().cloned(), path: path.to_owned(), problem }
+    let kind = match name.key.as_str() {
+        "ExecStart" => NeedKind::Program,
+        "WorkingDirectory" => NeedKind::WorkingDirectory,
+        "LoadCredential" => NeedKind::Credential,
+        _ => NeedKind::Variables,
+    };
+    Need { kind, name: name.clone(), spot: held.spots.last().cloned(), path: path.to_owned(), problem }
 }
 
 fn unusable_file(name: &Name, held: &super::layers::Held, path: &Path) -> Option<Need> {

@@ -9,6 +9,7 @@ use super::directives::{self, Kind};
 use super::quoting;
 use super::specifier::Specifiers;
 use super::syntax::File;
+use crate::service::inspection::{Name, Spot};
 
 /// A file of settings: the unit or a drop-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,36 +18,6 @@ pub struct Layer {
     pub path: PathBuf,
     /// What it says.
     pub file: File,
-}
-
-/// What is set: a directive, or one variable of `Environment=`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Name {
-    /// The section, without brackets.
-    pub section: String,
-    /// The directive.
-    pub key: String,
-    /// The variable, for `Environment=`.
-    pub variable: Option<String>,
-}
-
-/// `Restart`, `Environment:PATH`.
-impl std::fmt::Display for Name {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.variable {
-            Some(variable) => write!(f, "{}:{variable}", self.key),
-            None => f.write_str(&self.key),
-        }
-    }
-}
-
-/// Where a line stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
-    /// The file.
-    pub path: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
 }
 
 /// A value in force.

@@ -4,41 +4,14 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use super::layers::{Layer, merge};
 use super::quoting;
 use super::specifier::Specifiers;
 use super::syntax::File;
 use crate::host;
 use crate::instance::{Brand, Env};
-use crate::service::observed::lossy;
+use crate::service::inspection::Sibling;
 use crate::service::place;
-
-/// A service of the same kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Sibling {
-    /// The unit.
-    pub unit: String,
-    /// Its file.
-    #[serde(serialize_with = "lossy")]
-    pub path: PathBuf,
-    /// Whether it is a user's.
-    pub user: bool,
-    /// The slug of its product.
-    pub product: String,
-    /// Its profile; the default one has none.
-    pub profile: Option<String>,
-    /// The port that its unit names.
-    pub port: Option<u16>,
-    /// Where its token comes from, as far as its unit says.
-    pub token_from: Option<String>,
-    /// Whether it starts by itself.
-    pub enabled: bool,
-    /// Whether it runs, if that is known.
-    pub running: Option<bool>,
-}
 
 /// Products whose gateways this one can take over from.
 const OTHERS: [&str; 3] = ["openclaw", "clawdbot", "moltbot"];

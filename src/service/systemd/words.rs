@@ -1,6 +1,7 @@
 //! What differs between the manager of one user and that of the machine, in systemd's own words and commands.
 
 use crate::instance::Scope;
+use crate::service::platform::ByHand;
 
 /// The target that wants what starts by itself. The user manager knows no `multi-user.target` (lifecycle notes E9.4).
 pub const fn start_target(scope: Scope) -> &'static str {
@@ -44,6 +45,12 @@ pub const fn start_time(scope: Scope) -> &'static str {
 
 /// The manager.
 pub const NAME: &str = "systemd";
+/// What a definition is called.
+pub const DEFINITION: &str = "unit";
+/// The directive that names the program.
+pub const COMMAND_KEY: &str = "ExecStart";
+/// The directive that says whether it starts by itself.
+pub const START_KEY: &str = "WantedBy";
 /// What a service is called.
 pub const SERVICE: &str = "systemd service";
 
@@ -60,4 +67,17 @@ pub fn stays_stopped(scope: Scope, unit: &str) -> String {
         Scope::System => "the machine boots",
     };
     format!("it stays stopped until it is started or {until}; for good: {} disable {unit}", systemctl(scope))
+}
+
+/// What people type.
+pub fn with_systemctl(what: ByHand<'_>, scope: Scope, unit: &str) -> String {
+    let tool = systemctl(scope);
+    match what {
+        ByHand::Look => format!("{tool} status {unit}"),
+        ByHand::Reread => format!("{tool} daemon-reload"),
+        ByHand::Enable => format!("{tool} reenable {unit}"),
+        ByHand::TakeDown => format!("{tool} disable --now {unit}"),
+        ByHand::Thaw => format!("{tool} thaw {unit}"),
+        ByHand::Unset(name) => format!("{tool} unset-environment {name}"),
+    }
 }
