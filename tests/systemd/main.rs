@@ -21,6 +21,7 @@ mod guards;
 mod handover;
 mod install;
 mod linger;
+mod logs;
 mod operator;
 mod packages;
 mod quoting;

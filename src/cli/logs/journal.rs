@@ -9,6 +9,7 @@ use super::line::Line;
 use super::{Args, Printer};
 use crate::cli::context::Context;
 use crate::host::process;
+use crate::service::systemd::journal::{belongs, terms};
 use crate::service::systemd::ssh;
 use crate::service::systemd::words::manager_option;
 
@@ -18,10 +19,12 @@ const COMPLAINTS: u64 = 4096;
 /// Shows the journal. An error means that nothing was shown: the journal cannot be read, or has nothing.
 pub(super) async fn show(args: &Args, context: &Context, printer: &mut Printer<'_>) -> io::Result<()> {
     let unit = context.instance.unit_name();
-    let (of, lines) = (format!("--unit={unit}"), format!("--lines={}", args.limit));
-    let option = manager_option(context.instance.scope);
-    let mut words = vec!["journalctl", option, "--output=json", "--no-pager", "--quiet", &of, &lines];
+    let scope = context.instance.scope;
+    let (lines, terms) = (format!("--lines={}", args.limit), terms(scope, &unit));
+    let option = manager_option(scope);
+    let mut words = vec!["journalctl", option, "--output=json", "--no-pager", "--quiet", &lines];
     words.extend(args.follow.then_some("--follow"));
+    words.extend(terms.iter().map(String::as_str));
     let mut command = match &context.host {
         Some(host) => ssh::command(host, &words),
         None => {
@@ -37,7 +40,7 @@ pub(super) async fn show(args: &Args, context: &Context, printer: &mut Printer<'
     let mut lines = BufReader::new(stdout).lines();
     let mut begun = false;
     while let Some(raw) = lines.next_line().await? {
-        let Some(line) = Line::from_journal(&raw) else { continue };
+        let Some(line) = Line::from_journal(&raw, |entry| belongs(entry, scope, &unit)) else { continue };
         if !begun {
             printer.begin(&format!("journal of {unit}"));
             begun = true;

@@ -1,7 +1,7 @@
 //! A line of a log, whichever log it is from.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::cli::ui::single_line;
 
@@ -36,9 +36,12 @@ impl Line {
         }
     }
 
-    /// Reads an entry of `journalctl -o json` (systemd.journal-fields(7)).
-    pub(super) fn from_journal(raw: &str) -> Option<Self> {
+    /// Reads an entry of `journalctl -o json` (systemd.journal-fields(7)), if it is one that is wanted.
+    pub(super) fn from_journal(raw: &str, belongs: impl Fn(&Map<String, Value>) -> bool) -> Option<Self> {
         let Value::Object(entry) = serde_json::from_str::<Value>(raw).ok()? else { return None };
+        if !belongs(&entry) {
+            return None;
+        }
         let text = |name: &str| entry.get(name).and_then(Value::as_str);
         let message = journal_text(entry.get("MESSAGE")?)?;
         let micros = text("__REALTIME_TIMESTAMP").and_then(|micros| micros.parse::<i64>().ok());
@@ -107,14 +110,15 @@ mod tests {
     #[test]
     fn entries_of_the_journal() {
         let raw = r#"{"__REALTIME_TIMESTAMP":"1795231696747000","PRIORITY":"4","MESSAGE":"[ws] warn: slow","X":null}"#;
-        let line = Line::from_journal(raw).unwrap();
+        let line = Line::from_journal(raw, |_| true).unwrap();
         assert_eq!(line.text(), "2026-11-21T03:28:16.747Z warn ws slow");
         let manager = r#"{"PRIORITY":"6","SYSLOG_IDENTIFIER":"systemd","MESSAGE":"Started x.service."}"#;
-        assert_eq!(Line::from_journal(manager).unwrap().text(), "info systemd Started x.service.");
+        assert_eq!(Line::from_journal(manager, |_| true).unwrap().text(), "info systemd Started x.service.");
         let plain = r#"{"SYSLOG_IDENTIFIER":"child","MESSAGE":"hi"}"#;
-        assert_eq!(Line::from_journal(plain).unwrap().text(), "info child hi");
+        assert_eq!(Line::from_journal(plain, |_| true).unwrap().text(), "info child hi");
         let bytes = r#"{"PRIORITY":"6","MESSAGE":[104,105,255]}"#;
-        assert_eq!(Line::from_journal(bytes).unwrap().text(), "info hi\u{fffd}");
-        assert_eq!(Line::from_journal("-- No entries --"), None);
+        assert_eq!(Line::from_journal(bytes, |_| true).unwrap().text(), "info hi\u{fffd}");
+        assert_eq!(Line::from_journal("-- No entries --", |_| true), None);
+        assert_eq!(Line::from_journal(plain, |_| false), None);
     }
 }

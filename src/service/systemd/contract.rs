@@ -96,6 +96,9 @@ pub fn weigh(terms: &Terms, name: &Name, wanted: &Held, found: Option<&Held>) ->
         ("OOMPolicy", _) => {
             unless(value == "continue", Contract, "a tool that runs out of memory takes the gateway with it")
         }
+        ("SyslogIdentifier", _) => {
+            (Contract, "the last lines of a start that fails are not found in the journal")
+        }
         ("WantedBy", _) => unless(holds_all(), Contract, "it does not start by itself"),
         (
             "Description" | "TimeoutAbortSec" | "RestartSteps" | "RestartMaxDelaySec" | "WorkingDirectory",

@@ -42,7 +42,10 @@ pub fn kind(section: &str, key: &str) -> Kind {
     use Kind::*;
     match (section, key) {
         ("Unit", "Description")
-        | ("Service", "KillSignal" | "ReloadSignal" | "StandardOutput" | "StandardError") => Text,
+        | (
+            "Service",
+            "KillSignal" | "ReloadSignal" | "StandardOutput" | "StandardError" | "SyslogIdentifier",
+        ) => Text,
         ("Unit", "StartLimitIntervalSec") => Span,
         ("Unit", "StartLimitBurst") | ("Service", "RestartSteps" | "FileDescriptorStoreMax") => Number,
         (

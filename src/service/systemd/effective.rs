@@ -47,7 +47,7 @@ enum Meaning {
 }
 
 /// Section, directive, property, meaning. Directives that have no property are not compared.
-const ROWS: [(&str, &str, &str, Meaning); 45] = [
+const ROWS: [(&str, &str, &str, Meaning); 46] = [
     ("Unit", "Description", "Description", Meaning::Text),
     ("Unit", "StartLimitIntervalSec", "StartLimitIntervalUSec", Meaning::Span),
     ("Unit", "StartLimitBurst", "StartLimitBurst", Meaning::Number),
@@ -57,6 +57,7 @@ const ROWS: [(&str, &str, &str, Meaning); 45] = [
     ("Service", "ExecReload", "ExecReload", Meaning::Command),
     ("Service", "WorkingDirectory", "WorkingDirectory", Meaning::Path),
     ("Service", "Environment", "Environment", Meaning::Assignments),
+    ("Service", "SyslogIdentifier", "SyslogIdentifier", Meaning::Text),
     ("Service", "UMask", "UMask", Meaning::Octal),
     ("Service", "Restart", "Restart", Meaning::Text),
     ("Service", "RestartSec", "RestartUSec", Meaning::Span),

@@ -12,6 +12,7 @@ mod effective;
 pub mod exits;
 pub mod fate;
 pub mod inspect;
+pub mod journal;
 pub mod layers;
 mod linger;
 pub mod link;

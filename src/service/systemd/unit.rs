@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use super::journal;
 use super::quoting::{self, Unwritable};
 use super::sandbox::directives;
 use super::syntax::File;
@@ -92,6 +93,10 @@ fn unsigned(spec: &ServiceSpec, unit: &str, version: Version) -> Result<(String,
 
     text.section("Service");
     process(&mut text, spec, version)?;
+    // Lines of a process that ended before anybody looked at it are found by this alone.
+    let identifier = quoting::scalar("the unit's name", journal::identifier(unit))?;
+    let instance = if identifier.ends_with('@') { "%i" } else { "" };
+    text.set("SyslogIdentifier", &format!("{identifier}{instance}"));
     supervision(&mut text, spec, version);
     if let Some(system) = &spec.system {
         account(&mut text, system)?;
