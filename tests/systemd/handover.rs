@@ -1,6 +1,7 @@
 //! One process takes the place of another, and nobody who connects meanwhile is turned away: the listeners are kept by
 //! the manager (lifecycle notes E9.13).
 
+use idlehands::instance::Scope;
 use serde_json::{Value, json};
 
 use crate::support::Machine;
@@ -21,33 +22,69 @@ fn installed() -> Machine {
     machine
 }
 
-#[test]
-fn a_restart_refuses_no_connection_and_fails_no_handshake() {
-    let machine = installed();
-    let pid = machine.pid(UNIT);
-    let told = machine.storm(PORT, "idlehands gateway restart");
-    assert_ne!(machine.pid(UNIT), pid);
+/// The verbs of a scope: whose shell, whose manager.
+fn in_scope(scope: Scope) -> (Machine, &'static str, &'static str) {
+    match scope {
+        Scope::User => (installed(), "idlehands gateway restart", "systemctl --user"),
+        Scope::System => {
+            let machine = Machine::boot();
+            machine.root("idlehands --system gateway install").ok();
+            (machine, "idlehands --system gateway restart", "systemctl")
+        }
+    }
+}
+
+/// Lifecycle notes B6: a restart is a new process, and whoever connects meanwhile waits for it.
+fn restart_refuses_nobody(scope: Scope) {
+    let (machine, restart, systemctl) = in_scope(scope);
+    let line = format!(
+        "before=$({systemctl} show {UNIT} -P MainPID); {restart} && test $before != $({systemctl} show {UNIT} -P MainPID)"
+    );
+    let told = machine.storm(scope, PORT, &line);
     assert_eq!(told["refused"], 0, "{told:#}");
     assert_eq!(told["failed"], json!([]), "{told:#}");
 }
 
-/// Whoever talked to the killed process is cut off, and gets through when it comes again.
-#[test]
-fn a_killed_gateway_refuses_no_connection_and_answers_everybody_who_comes_again() {
-    let machine = installed();
-    // More wait then than may be in their handshake at once.
-    machine.drop_in(UNIT, "[Service]\\nRestartSec=8s\\nRestartSteps=0\\n");
-    let pid = machine.pid(UNIT);
-    let told = machine.storm(
-        PORT,
-        &format!(
-            "kill -KILL {pid}; until [ \"$(systemctl --user show {UNIT} -P NRestarts)\" = 1 ] && \
-             systemctl --user is-active -q {UNIT}; do sleep 0.1; done"
-        ),
+/// Whoever talked to the killed process is cut off, and gets through when it comes again. More wait than may be in
+/// their handshake at once.
+fn kill_refuses_nobody(scope: Scope) {
+    let (machine, _, systemctl) = in_scope(scope);
+    let dir = if scope == Scope::System { "/etc/systemd/system" } else { ".config/systemd/user" };
+    let drop_in = format!(
+        "mkdir -p {dir}/{UNIT}.d; printf '[Service]\\nRestartSec=8s\\nRestartSteps=0\\n' >{dir}/{UNIT}.d/slow.conf; \
+         {systemctl} daemon-reload"
     );
-    assert_ne!(machine.pid(UNIT), pid);
+    let line = format!(
+        "{systemctl} kill -s KILL --kill-who=main {UNIT}; until [ \"$({systemctl} show {UNIT} -P NRestarts)\" = 1 ] && \
+         {systemctl} is-active -q {UNIT}; do sleep 0.1; done"
+    );
+    match scope {
+        Scope::User => machine.user(&drop_in).ok(),
+        Scope::System => machine.root(&drop_in).ok(),
+    };
+    let told = machine.storm(scope, PORT, &line);
     assert_eq!(told["refused"], 0, "{told:#}");
     assert_eq!(told["failedAgain"], json!([]), "{told:#}");
+}
+
+#[test]
+fn a_restart_refuses_no_connection_and_fails_no_handshake() {
+    restart_refuses_nobody(Scope::User);
+}
+
+#[test]
+fn a_restart_of_the_machines_gateway_refuses_no_connection_and_fails_no_handshake() {
+    restart_refuses_nobody(Scope::System);
+}
+
+#[test]
+fn a_killed_gateway_refuses_no_connection_and_answers_everybody_who_comes_again() {
+    kill_refuses_nobody(Scope::User);
+}
+
+#[test]
+fn a_killed_gateway_of_the_machine_refuses_no_connection_and_answers_everybody_who_comes_again() {
+    kill_refuses_nobody(Scope::System);
 }
 
 /// Lifecycle notes E9.13: kept through restart and SIGKILL, named, and dropped by a stop.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use idlehands::client::{Address, Client, ClientError, Connect, Credentials};
 use idlehands::config::Source;
 use idlehands::host::machine::raise_file_limit;
-use idlehands::instance::{Brand, Instance, Profile};
+use idlehands::instance::{Brand, Instance, Profile, Scope};
 use idlehands::secret::Secret;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -33,10 +33,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Machine {
     /// Lets clients come while a shell line is run, which must succeed, and tells how they fared.
+    ///
+    /// They come to the gateway of the user, or to the machine's, and the shell line is run as the user or as root.
     #[track_caller]
-    pub fn storm(&self, port: u16, line: &str) -> Value {
+    pub fn storm(&self, scope: Scope, port: u16, line: &str) -> Value {
         let quoted = line.replace('\'', r"'\''");
-        let ran = self.user(&format!(
+        let run = |line: &str| match scope {
+            Scope::User => self.user(line),
+            Scope::System => self.root(line),
+        };
+        let ran = run(&format!(
             "env {STORM}='{port} {quoted}' {} --exact driver::the_driver_knows_its_words --nocapture",
             driver::inside().display()
         ));
@@ -147,10 +153,15 @@ async fn weather(port: u16, line: &str) -> Value {
     })
 }
 
-/// The token of the user's own gateway.
+/// The token of the user's own gateway; for root, of the machine's.
 fn token() -> Secret {
     let env = idlehands::host::env::snapshot();
     let dirs = idlehands::host::dirs::find(&env).unwrap();
+    if idlehands::host::user::id() == 0 {
+        let instance = Instance::of_system(Brand::Idlehands, Profile::Default, &dirs);
+        let env = env.with(idlehands::host::env::credentials(&instance.paths.credentials.unwrap()));
+        return env.text("IDLEHANDS_GATEWAY_TOKEN").and_then(Secret::new).unwrap();
+    }
     let instance = Instance::new(Brand::Idlehands, Profile::Default, &env, &dirs);
     let config = Source::new(&instance, &env).load().config.unwrap();
     config.gateway.auth.token.unwrap()
