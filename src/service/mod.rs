@@ -15,6 +15,7 @@
 //! * [`systemd`]: systemd, the manager of one user's services or of the machine's.
 //! * [`launchd`]: launchd, with jobs of one user or of the machine.
 //! * [`platform`]: what a plan and a report must know about the difference.
+//! * [`shell`]: words of commands that people are given to type.
 //! * [`native`]: which of the managers this program uses.
 //!
 //! Knows nothing of the gateway's configuration, protocol or inside: whoever wants to know whether it is healthy
@@ -41,6 +42,7 @@ pub mod record;
 pub mod redact;
 pub mod remote;
 pub mod secrets;
+pub mod shell;
 pub mod spec;
 pub mod systemd;
 pub mod variable;

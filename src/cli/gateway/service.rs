@@ -34,6 +34,7 @@ use crate::service::manager::{Circumstances, Manager, Patience, Probe, Progress,
 use crate::service::native::Native;
 use crate::service::observed::Observed;
 use crate::service::plan::{Desired, Intent, Plan, Refusal, plan};
+use crate::service::shell::word;
 use crate::service::spec::{Account, Choices, ServiceSpec};
 use crate::service::systemd::unit::Installed;
 use crate::service::{program, secrets};
@@ -213,7 +214,7 @@ pub(super) fn desire(
         );
         return Err(CliError::new(ExitCode::Failed, message).hint(format!(
             "Put the program where every account can run it: sudo install {} /usr/local/bin/",
-            program.real.display()
+            word(&program.real)
         )));
     }
     let installed = before.definition.found.text().map(|text| Installed::read(text, context.instance.brand));

@@ -6,6 +6,7 @@ use crate::service::definition::{Found, Standing};
 use crate::service::observed::DirectoryProblem;
 use crate::service::platform::ByHand;
 use crate::service::record;
+use crate::service::shell::word;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -209,7 +210,7 @@ fn directory(facts: &Facts) -> Option<Finding> {
                 format!("the {what} belongs to user {owner}"),
             )
             .at(path, None)
-            .hint(format!("sudo chown $(id -u) {}", path.display())),
+            .hint(format!("sudo chown $(id -u) {}", word(path))),
         );
     }
     let (dir, summary, repair) = match definition.directory_problem.clone()? {

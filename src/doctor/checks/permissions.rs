@@ -3,6 +3,7 @@
 use crate::doctor::facts::{Facts, Private};
 use crate::doctor::finding::{Action, Class, Finding, Severity};
 use crate::host::stat::Kind;
+use crate::service::shell::word;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     facts.private.iter().filter_map(|private| judge(facts, private)).collect()
@@ -22,7 +23,7 @@ fn judge(facts: &Facts, private: &Private) -> Option<Finding> {
     };
     if stat.owner != *owner {
         let summary = format!("{what} belongs to user {}, not to user {owner}", stat.owner);
-        let fix = format!("sudo chown -R {owner} {}", path.display());
+        let fix = format!("sudo chown -R {owner} {}", word(path));
         return Some(Finding::new("permissions.owner", Severity::Error, summary).at(path, None).hint(fix));
     }
     // A link's own permissions mean nothing.

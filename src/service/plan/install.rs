@@ -5,6 +5,7 @@ use crate::instance::Scope;
 use crate::service::definition::{Found, Standing};
 use crate::service::observed::{DirectoryProblem, Linger};
 use crate::service::record::Record;
+use crate::service::shell::word;
 
 pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) -> Decided {
     check_place(install, look)?;
@@ -67,9 +68,10 @@ pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) 
     }
     notes.extend(super::verbs::drop_in_note(observed));
     if let Some(owner) = observed.definition.foreign_owner {
-        let path = observed.definition.path.display();
+        let path = &observed.definition.path;
         let us = if observed.scope == Scope::System { "root" } else { "$(id -u)" };
-        notes.push(format!("{path} belongs to user {owner}; to take it: sudo chown {us} {path}"));
+        let (shown, typed) = (path.display(), word(path));
+        notes.push(format!("{shown} belongs to user {owner}; to take it: sudo chown {us} {typed}"));
     }
     Ok((steps, notes))
 }

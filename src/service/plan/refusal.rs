@@ -8,6 +8,7 @@ use crate::exit::ExitCode;
 use crate::instance::Scope;
 use crate::service::observed::{DirectoryProblem, OtherOwner, lossy};
 use crate::service::reach::Unreachable;
+use crate::service::shell::word;
 use crate::service::systemd::words::systemctl;
 
 /// Why an intent is not carried out. Nothing has been changed.
@@ -250,17 +251,17 @@ fn directory_message(problem: &DirectoryProblem) -> String {
 
 fn directory_hint(problem: &DirectoryProblem, command: &str, scope: Scope) -> String {
     match problem {
-        DirectoryProblem::Writable { dir } => format!("chmod go-w {}", dir.display()),
+        DirectoryProblem::Writable { dir } => format!("chmod go-w {}", word(dir)),
         DirectoryProblem::Owner { dir, .. } if scope == Scope::System => {
-            format!("sudo chown root:root {}", dir.display())
+            format!("sudo chown root:root {}", word(dir))
         }
         DirectoryProblem::Owner { dir, .. } => {
-            format!("sudo chown -R \"$(id -u):$(id -g)\" {}", dir.display())
+            format!("sudo chown -R \"$(id -u):$(id -g)\" {}", word(dir))
         }
         DirectoryProblem::Link { .. } => {
             format!("to write into it all the same: {command} gateway install --force")
         }
-        DirectoryProblem::Unusable { dir, .. } => format!("look at it: ls -ld {}", dir.display()),
+        DirectoryProblem::Unusable { dir, .. } => format!("look at it: ls -ld {}", word(dir)),
     }
 }
 
