@@ -72,6 +72,11 @@ impl ExitCode {
         }
     }
 
+    /// The outcome with this number, if it is one of ours.
+    pub fn numbered(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.number() == number)
+    }
+
     /// What the number means, in words for a help text.
     pub const fn meaning(self) -> &'static str {
         match self {

@@ -25,8 +25,8 @@ pub(super) struct Context {
     pub env: Env,
     /// This user's directories.
     pub dirs: BaseDirs,
-    /// The name this process was invoked by.
-    pub argv0: OsString,
+    /// The words of the command line, the name this process was invoked by first.
+    pub argv: Vec<OsString>,
     /// The file that runs.
     running: PathBuf,
 }
@@ -34,7 +34,6 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(started: Started, brand: Brand, global: &Global) -> Result<Self, CliError> {
         let Started { platform, argv, env, running } = started;
-        let argv0 = argv.into_iter().next().unwrap_or_default();
         let profile = profile(brand, &env, global)?;
         let dirs =
             host::dirs::find(&env).map_err(|error| CliError::new(ExitCode::Failed, error.to_string()))?;
@@ -47,12 +46,13 @@ impl Context {
             Some(dir) if env.os("CREDENTIALS_DIRECTORY").is_none() => env.with(host::env::credentials(dir)),
             _ => env,
         };
-        Ok(Self { platform, host: global.host.clone(), instance, env, dirs, argv0, running })
+        Ok(Self { platform, host: global.host.clone(), instance, env, dirs, argv, running })
     }
 
     /// The path that this program was invoked by.
     pub(super) fn program(&self) -> std::io::Result<PathBuf> {
-        host::process::invoked_path(&self.argv0, &self.running, &self.env)
+        let argv0 = self.argv.first().map(OsString::as_os_str).unwrap_or_default();
+        host::process::invoked_path(argv0, &self.running, &self.env)
     }
 
     /// The way to the service manager of this instance, on the machine that is meant.

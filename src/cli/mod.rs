@@ -3,6 +3,7 @@
 //! One verb, one file. Nothing here knows how a thing is done; it asks the floors below and says what they answered.
 
 mod args;
+mod asked;
 mod channels;
 mod completions;
 mod config;
@@ -10,6 +11,7 @@ mod context;
 mod dashboard;
 mod devices;
 mod doctor;
+mod elsewhere;
 mod error;
 mod gateway;
 mod health;
@@ -32,7 +34,9 @@ use crate::instance::{Brand, Env};
 use crate::service::native::HERE;
 use crate::service::platform::Platform;
 use args::{Cli, Command};
+use asked::Asked;
 use context::Context;
+use elsewhere::Way;
 use error::CliError;
 use ui::Ui;
 
@@ -68,16 +72,22 @@ pub fn command(brand: Brand) -> clap::Command {
 /// Runs the program.
 pub fn run(started: Started) -> ExitCode {
     let brand = Brand::from_invocation(started.argv.first().map(OsString::as_os_str).unwrap_or_default());
-    let cli = match command(brand)
-        .try_get_matches_from(&started.argv)
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-    {
-        Ok(cli) => cli,
+    let parsed = command(brand).try_get_matches_from(&started.argv);
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return ui::print_clap(&error),
     };
+    let asked = Asked::of(&matches);
     let mut ui = Ui::new(&started.env, cli.global.no_color);
-    let done = Context::new(started, brand, &cli.global)
-        .and_then(|context| dispatch(cli.command, &context, &mut ui));
+    let done = Context::new(started, brand, &cli.global).and_then(|context| match &context.host {
+        None => dispatch(cli.command, &context, &mut ui),
+        Some(host) => match elsewhere::way(&asked) {
+            Way::Manager => dispatch(cli.command, &context, &mut ui),
+            Way::Program => elsewhere::run(host, &asked, &context, &mut ui),
+            Way::Nowhere(why) => Err(elsewhere::refusal(why, host, &context)),
+        },
+    });
     let written = |code| match ui.lost() {
         None => Ok(code),
         Some(error) => {
@@ -95,9 +105,6 @@ pub fn run(started: Started) -> ExitCode {
 }
 
 fn dispatch(command: Command, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
-    if let (Some(host), false) = (&context.host, matches!(command, Command::Gateway(_) | Command::Logs(_))) {
-        return Err(gateway::elsewhere::refusal(host, context));
-    }
     match command {
         Command::Gateway(args) => gateway::run(*args, context, ui),
         Command::Status(args) => status::run(args, context, ui),

@@ -49,9 +49,14 @@ pub(super) struct Target {
 }
 
 impl Args {
+    /// How long the gateway has to answer.
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout)
+    }
+
     /// Finds the gateway that is meant.
     pub(super) fn resolve(&self, context: &Context, config: &Config) -> Result<Target, CliError> {
-        let timeout = Duration::from_millis(self.timeout);
+        let timeout = self.timeout();
         let flags =
             Credentials { token: secret(&self.token), password: secret(&self.password), identity: None };
         let given = flags.token.is_some() || flags.password.is_some();

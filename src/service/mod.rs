@@ -17,6 +17,7 @@
 //! * [`platform`]: what a plan and a report must know about the difference.
 //! * [`shell`]: words of commands that people are given to type.
 //! * [`native`]: which of the managers this program uses.
+//! * [`remote`], [`ssh`]: another machine, and the way to it.
 //!
 //! Knows nothing of the gateway's configuration, protocol or inside: whoever wants to know whether it is healthy
 //! passes in a [`manager::Probe`].
@@ -44,6 +45,7 @@ pub mod remote;
 pub mod secrets;
 pub mod shell;
 pub mod spec;
+pub mod ssh;
 pub mod systemd;
 pub mod variable;
 

@@ -26,11 +26,13 @@ fn help_lists_the_exit_codes() {
 #[test]
 fn a_wrong_command_line_exits_2_and_says_why_on_stderr() {
     let home = TestHome::new();
-    let table: [(&[&str], &str); 4] = [
+    let table: [(&[&str], &str); 6] = [
         (&["--profile", "a.b", "completions", "bash"], "invalid profile name \"a.b\""),
         (&["--profile", "gateway", "completions", "bash"], "is reserved"),
         (&["--profile", "a", "--dev", "completions", "bash"], "cannot be used with"),
         (&["nonsense"], "unrecognized subcommand"),
+        (&["--host=-oProxyCommand=x", "doctor"], "does not begin with \"-\""),
+        (&["--host", "a;reboot", "gateway", "status"], "use [USER@]SERVER"),
     ];
     for (args, message) in table {
         let ran = home.run(args);

@@ -45,10 +45,7 @@ fn the_verbs_and_the_log_reach_the_manager_of_another_machine() {
     let logs = there("logs --limit 100");
     assert!(logs.ok().contains("gateway ready"), "{logs}");
 
-    // What is not there over here, and a machine that cannot be reached, are told.
-    let install = there("gateway install");
-    assert_eq!(install.code, 2, "{install}");
-    assert!(install.stderr.contains("ssh tester@127.0.0.1 idlehands"), "{install}");
+    // A machine that cannot be reached is told, and so is what stays where it is.
     let nobody = machine.root("idlehands --host nobody@127.0.0.1 gateway status");
     assert_eq!(nobody.code, 8, "{nobody}");
     assert!(
@@ -56,4 +53,103 @@ fn the_verbs_and_the_log_reach_the_manager_of_another_machine() {
         "{nobody}"
     );
     assert!(nobody.stderr.contains("Permission denied"), "{nobody}");
+    let nobody = machine.root("idlehands --host nobody@127.0.0.1 doctor");
+    assert_eq!((nobody.code, nobody.stdout.as_str()), (8, ""), "{nobody}");
+    let call = there("gateway call config.set --params '{}'");
+    assert_eq!((call.code, call.stdout.as_str()), (2, ""), "{call}");
+    assert!(call.stderr.contains("its words may be secrets"), "{call}");
+    assert!(call.stderr.contains("ssh -t tester@127.0.0.1"), "{call}");
+}
+
+#[test]
+fn what_needs_the_files_is_done_by_the_program_over_there() {
+    let machine = with_sshd();
+    let there = |line: &str| machine.root(&format!("idlehands --host tester@127.0.0.1 {line}"));
+    let file = format!("/home/tester/.config/systemd/user/{UNIT}");
+
+    // Nothing of it happens on this machine, and the answers come as they would there.
+    let printed = there("gateway install --print");
+    assert_eq!(printed.ok(), machine.user(&format!("cat {file}")).ok());
+    let diff = there("gateway install --diff --port 19555");
+    assert!(diff.ok().contains("\n+ExecStart=/usr/local/bin/idlehands gateway run --port 19555"), "{diff}");
+    let removed = there("gateway uninstall --json");
+    let removed: serde_json::Value = serde_json::from_str(removed.ok()).unwrap();
+    assert_eq!(removed["result"], "uninstalled", "{removed:#}");
+    machine.user(&format!("test ! -e {file}")).ok();
+    assert_eq!(there("gateway status").code, 4);
+    assert!(there("gateway install").ok().starts_with("Installed systemd service: "));
+    assert_eq!(machine.property(UNIT, "ActiveState"), "active");
+    let doctor = there("doctor");
+    assert!(doctor.ok().contains(&format!("No problems found: {UNIT}")), "{doctor}");
+    machine.user(&format!("sed -i s/^Restart=.*/Restart=no/ {file}; systemctl --user daemon-reload")).ok();
+    let found = there("doctor --json");
+    assert_eq!(found.code, 6, "{found}");
+    let found: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
+    assert!(found["findings"].to_string().contains("drift."), "{found:#}");
+    there("doctor --fix --force --yes").ok();
+    assert_eq!(machine.property(UNIT, "Restart"), "on-failure");
+    machine.root("test ! -e /root/.idlehands && test ! -e /root/.config/systemd/user").ok();
+
+    // Which gateway is meant goes along, and every word arrives as one.
+    let other = machine.root("IDLEHANDS_PROFILE=rescue idlehands --host tester@127.0.0.1 config path");
+    assert_eq!(other.ok(), "/home/tester/.idlehands-rescue/idlehands.json");
+    let hostile = there("config get \"a'b; touch /tmp/owned \\$(touch /tmp/owned)\"");
+    assert_ne!(hostile.code, 0, "{hostile}");
+    machine.root("test ! -e /tmp/owned").ok();
+
+    // Settings come in on standard input, or are edited over there on a terminal.
+    let edited = machine.root(
+        "printf '[Service]\\nRestartSec=7\\n' | idlehands --host tester@127.0.0.1 gateway edit --stdin",
+    );
+    assert_eq!(edited.ok(), format!("Wrote {file}.d/override.conf"), "{edited}");
+    assert_eq!(machine.property(UNIT, "RestartUSec"), "7s");
+    machine
+        .user("printf '#!/bin/sh\\ntest -t 0 && test -t 1 && sed -i s/7/9/ \"$1\"\\n' >ed; chmod +x ed; echo export VISUAL=~/ed >.bashrc")
+        .ok();
+    let edit = "idlehands --host tester@127.0.0.1 gateway edit";
+    let edited = machine.root(&format!("script -qec '{edit}' /dev/null </dev/null"));
+    assert!(edited.ok().contains("Wrote "), "{edited}");
+    assert_eq!(machine.property(UNIT, "RestartUSec"), "9s");
+
+    // A list of machines that a loop reads is not eaten.
+    let each = machine.root(
+        "printf '127.0.0.1\\n127.0.0.1\\n' | while read -r host; do idlehands --host tester@$host config path; done",
+    );
+    assert_eq!(each.ok().lines().count(), 2, "{each}");
+}
+
+#[test]
+fn the_gateway_is_asked_by_the_program_over_there() {
+    let machine = with_sshd();
+    let there = |line: &str| machine.root(&format!("idlehands --host tester@127.0.0.1 {line}"));
+    let status = there("gateway status");
+    for line in ["Runtime: running", "RPC probe: ok"] {
+        assert!(status.ok().lines().any(|said| said == line), "{line}: {status}");
+    }
+    let json: serde_json::Value = serde_json::from_str(there("gateway status --json").ok()).unwrap();
+    assert_eq!((&json["rpc"]["ok"], &json["host"]), (&true.into(), &"tester@127.0.0.1".into()), "{json:#}");
+    assert_eq!(json["service"]["facts"]["healthy"]["is"], "yes", "{json:#}");
+    let skipped = there("gateway status --no-probe");
+    assert!(skipped.ok().contains("RPC probe: skipped (--no-probe)"), "{skipped}");
+
+    // A process that does not answer is not healthy, there as here.
+    machine.user(&format!("kill -STOP {}", machine.pid(UNIT))).ok();
+    let hung = there("gateway status --timeout 1000");
+    assert_eq!(hung.code, 9, "{hung}");
+    assert!(hung.stdout.contains("RPC probe: failed"), "{hung}");
+    machine.user(&format!("kill -CONT {}", machine.pid(UNIT))).ok();
+    let deep = there("gateway status --deep");
+    assert!(deep.ok().contains("\nPort 18789: busy\n"), "{deep}");
+
+    // Where the program is missing, the manager is reached all the same.
+    machine.root("ln -s /usr/local/bin/idlehands /root/mayros").ok();
+    let bare = machine.root("/root/mayros --host tester@127.0.0.1 gateway status");
+    assert_eq!(bare.code, 4, "{bare}");
+    assert!(bare.stdout.contains("RPC probe: skipped (there is no mayros over there"), "{bare}");
+    let doctor = machine.root("/root/mayros --host tester@127.0.0.1 doctor");
+    assert_eq!((doctor.code, doctor.stdout.as_str()), (4, ""), "{doctor}");
+    assert!(
+        doctor.stderr.contains("this needs mayros on tester@127.0.0.1, which finds no such program"),
+        "{doctor}"
+    );
 }

@@ -2,10 +2,10 @@
 
 mod call;
 mod edit;
-pub(super) mod elsewhere;
 mod install;
 mod preview;
 mod progress;
+mod remote_status;
 mod report;
 mod run;
 mod service;
@@ -67,9 +67,6 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     {
         let message = format!("{flag} before a subcommand is for running the gateway; nothing was done");
         return Err(CliError::new(ExitCode::Usage, message).hint("Write the subcommand's own flags after it"));
-    }
-    if let Some(host) = &context.host {
-        elsewhere::refuse(args.command.as_ref(), host, context)?;
     }
     match args.command {
         None => run::run(args.run, context, ui),

@@ -116,7 +116,7 @@ pub(super) fn facts(service: &ServicePart, ui: &mut Ui) {
     }
 }
 
-fn probe(rpc: &Rpc, ui: &mut Ui) {
+pub(super) fn probe(rpc: &Rpc, ui: &mut Ui) {
     match &rpc.error {
         None => {
             ui.out("RPC probe: ok");

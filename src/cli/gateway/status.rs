@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use clap::Args as ClapArgs;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::report;
 use super::service::Health;
@@ -36,15 +36,15 @@ pub(super) struct Args {
     deep: bool,
     /// Do not ask the gateway itself
     #[arg(long, conflicts_with = "require_rpc")]
-    no_probe: bool,
+    pub no_probe: bool,
     /// Look again and again until interrupted: a live view on a terminal; elsewhere, and with --json, whatever changed
     #[arg(long)]
     watch: bool,
     /// Fail unless the gateway answers
     #[arg(long)]
-    require_rpc: bool,
+    pub require_rpc: bool,
     #[command(flatten)]
-    target: target::Args,
+    pub target: target::Args,
 }
 
 /// Everything that was found.
@@ -105,7 +105,7 @@ pub(super) struct Runtime {
 }
 
 /// What came of asking the gateway over its own protocol.
-#[derive(Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Rpc {
     pub ok: bool,
@@ -138,14 +138,14 @@ pub(super) struct Listener {
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     if let Some(host) = &context.host {
-        return super::elsewhere::status(host, args.json, context, ui);
+        return super::remote_status::status(host, &args, context, ui);
     }
     if args.watch {
         return super::watch::watch(&args, context, ui);
     }
     let found = look(&args, context)?;
     show(&found, &args, context, ui);
-    Ok(exit_code(&found, args.require_rpc))
+    Ok(exit_code(&found.runtime, found.rpc.as_ref(), &found.service.facts, args.require_rpc))
 }
 
 pub(super) fn show(found: &Report, args: &Args, context: &Context, ui: &mut Ui) {
@@ -153,15 +153,13 @@ pub(super) fn show(found: &Report, args: &Args, context: &Context, ui: &mut Ui) 
 }
 
 /// The state of things in one number: the gateway counts, then its service (lifecycle notes A6c).
-fn exit_code(found: &Report, require_rpc: bool) -> ExitCode {
-    let rpc = found.rpc.as_ref().map(|rpc| rpc.ok);
-    let running = found.runtime.status == "running";
-    match (running, rpc) {
+pub(super) fn exit_code(runtime: &Runtime, rpc: Option<&Rpc>, facts: &Facts, require_rpc: bool) -> ExitCode {
+    match (runtime.status == "running", rpc.map(|rpc| rpc.ok)) {
         (true, Some(true)) => ExitCode::Ok,
         (true, Some(false)) => ExitCode::Unhealthy,
         _ if require_rpc => ExitCode::Unhealthy,
-        (true, None) if !found.runtime.supervised => ExitCode::Ok,
-        _ => found.service.facts.headline.exit_code(),
+        (true, None) if !runtime.supervised => ExitCode::Ok,
+        _ => facts.headline.exit_code(),
     }
 }
 

@@ -9,8 +9,8 @@ use super::line::Line;
 use super::{Args, Printer};
 use crate::cli::context::Context;
 use crate::host::process;
+use crate::service::ssh::{self, Terminal};
 use crate::service::systemd::journal::{belongs, terms};
-use crate::service::systemd::ssh;
 use crate::service::systemd::words::manager_option;
 
 /// Bytes of complaints that are kept.
@@ -26,7 +26,7 @@ pub(super) async fn show(args: &Args, context: &Context, printer: &mut Printer<'
     words.extend(args.follow.then_some("--follow"));
     words.extend(terms.iter().map(String::as_str));
     let mut command = match &context.host {
-        Some(host) => ssh::command(host, &words),
+        Some(host) => ssh::command(host, Terminal::None, &words)?,
         None => {
             let mut command = process::command(words[0]);
             command.args(&words[1..]);

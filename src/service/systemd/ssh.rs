@@ -3,30 +3,18 @@
 //! ssh runs systemd-stdio-bridge(1) over there, which connects its input and output to the bus. A user's own manager
 //! is reached as well, which `systemctl --host --user` is not: the bridge asks the bus of whoever logged in.
 
-use std::time::Duration;
-
 use super::surroundings::Ways;
 use crate::host::process::{self, RunError};
 use crate::instance::Scope;
 use crate::service::reach::Unreachable;
 use crate::service::remote::Host;
-
-/// Options of every connection: no graphics, no terminal, and no question that nobody answers.
-const OPTIONS: [&str; 5] = ["-xT", "-o", "BatchMode yes", "-o", "ConnectTimeout 10"];
-/// Connecting, logging in and one short command.
-const LOGIN_DEADLINE: Duration = Duration::from_secs(30);
-
-/// A command that runs on the other machine. Its words must need no quoting there: ssh joins them with blanks.
-pub fn command(host: &Host, words: &[&str]) -> tokio::process::Command {
-    let mut command = process::command("ssh");
-    command.args(OPTIONS).arg("--").arg(host.as_str()).args(words);
-    command
-}
+use crate::service::ssh::{LOGIN_DEADLINE, OPTIONS, Terminal, command};
 
 /// Logs in once, to see whether there is a way and as whom, and says how the bus is reached.
 pub async fn log_in(host: &Host, scope: Scope) -> Result<Ways, Unreachable> {
     let failed = |why: String| Unreachable::Ssh { host: host.to_string(), why };
-    let finished = match process::run(command(host, &["id", "-u"]), LOGIN_DEADLINE).await {
+    let id = command(host, Terminal::None, &["id", "-u"]).map_err(|error| failed(error.to_string()))?;
+    let finished = match process::run(id, LOGIN_DEADLINE).await {
         Ok(finished) => finished,
         Err(RunError::Deadline { deadline, .. }) => {
             return Err(failed(format!("no answer within {} s", deadline.as_secs())));
@@ -60,7 +48,7 @@ fn address(host: &Host, scope: Scope, user_id: u32) -> String {
         Scope::System => "--system".to_owned(),
     };
     let bridge = ["systemd-stdio-bridge", &bus];
-    let words = OPTIONS.iter().copied().chain(["--", host.as_str()]).chain(bridge);
+    let words = ["-T"].into_iter().chain(OPTIONS).chain(["--", host.as_str()]).chain(bridge);
     words.zip(1..).fold("unixexec:path=ssh".to_owned(), |address, (word, number)| {
         format!("{address},argv{number}={word}")
     })
@@ -75,8 +63,9 @@ mod tests {
         let host = Host::parse("ada@fe80::1").unwrap();
         assert_eq!(
             address(&host, Scope::User, 4711),
-            "unixexec:path=ssh,argv1=-xT,argv2=-o,argv3=BatchMode yes,argv4=-o,argv5=ConnectTimeout 10,argv6=--,\
-             argv7=ada@fe80::1,argv8=systemd-stdio-bridge,argv9=--bus-path=unix:path=/run/user/4711/bus"
+            "unixexec:path=ssh,argv1=-T,argv2=-x,argv3=-o,argv4=BatchMode yes,argv5=-o,argv6=ConnectTimeout 10,argv7=-o,\
+             argv8=ServerAliveInterval 15,argv9=--,argv10=ada@fe80::1,argv11=systemd-stdio-bridge,\
+             argv12=--bus-path=unix:path=/run/user/4711/bus"
         );
         assert!(address(&host, Scope::System, 4711).ends_with("=--system"));
     }
