@@ -28,7 +28,7 @@ pub(super) struct Context {
     /// The words of the command line, the name this process was invoked by first.
     pub argv: Vec<OsString>,
     /// The file that runs.
-    running: PathBuf,
+    pub running: PathBuf,
 }
 
 impl Context {

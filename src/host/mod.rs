@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod dirs;
 pub mod env;
+pub mod first;
 pub mod fs;
 pub mod handed;
 pub mod lock;

@@ -23,6 +23,7 @@ mod install;
 mod linger;
 mod logs;
 mod operator;
+mod other_supervisors;
 mod packages;
 mod quoting;
 mod remote;

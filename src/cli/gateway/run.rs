@@ -11,6 +11,7 @@ use crate::cli::ui::Ui;
 use crate::config::section::{AuthMode, Bind};
 use crate::exit::ExitCode;
 use crate::gateway::{self, Did, Flags, ForceError, Notice, Options, Prepared, Refusal, WsLog};
+use crate::host::first::{self, Ended};
 use crate::host::{self, clock, fs, log};
 use crate::instance::{Profile, Scope};
 use crate::secret::Secret;
@@ -164,6 +165,9 @@ impl Args {
 const CRASH_TEXT: u64 = 1024 * 1024;
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    if first::is_first(&context.env) {
+        return run_below(context);
+    }
     if !args.stay_down {
         return attempt(args, context, ui);
     }
@@ -181,6 +185,25 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         ui.warning(&format!("this could not be noted in {}: {source}", dir.display()));
     }
     Ok(ExitCode::Ok)
+}
+
+/// As process 1 of a container: the gateway runs in a process below this one. There is nobody else to start it again when
+/// it asks for that.
+fn run_below(context: &Context) -> Result<ExitCode, CliError> {
+    let again = ExitCode::Temporary.number();
+    let ended = first::stand_by(&context.running, &context.argv, again).map_err(|error| {
+        CliError::new(ExitCode::Failed, "cannot run the gateway below process 1").cause(error)
+    })?;
+    match ended {
+        // It has said why, if there is anything to say.
+        Ended::Code(code) => {
+            let code = u8::try_from(code).ok().and_then(ExitCode::numbered);
+            Ok(code.unwrap_or(ExitCode::Failed))
+        }
+        Ended::Signal(signal) => {
+            Err(CliError::new(ExitCode::Failed, format!("the gateway was killed by signal {signal}")))
+        }
+    }
 }
 
 fn attempt(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
