@@ -234,7 +234,9 @@ fn show(
         ui.out(&format!("No problems found: {unit}"));
         return;
     }
-    ui.out(&format!("{} errors, {} warnings: {unit}", counts.error, counts.warning));
+    let many = |count, noun| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    let (errors, warnings) = (many(counts.error, "error"), many(counts.warning, "warning"));
+    ui.out(&format!("{errors}, {warnings}: {unit}"));
     let class = |class| findings.iter().any(|finding| finding.counts() && finding.repair.class == class);
     let command = context.instance.command();
     if class(Class::Fix) && repaired.is_none() {

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use crate::support::Machine;
 use crate::support::program::set_up;
 use crate::support::service::UNIT;
 
@@ -115,4 +116,17 @@ fn whoever_interrupts_is_told_what_goes_on_and_an_install_is_undone() {
     );
     assert_eq!(machine.user(&format!("cat .config/systemd/user/{UNIT}")).ok(), before);
     assert_eq!(machine.status()["rpc"]["ok"], json!(true));
+}
+
+#[test]
+fn an_install_that_is_refused_writes_nothing() {
+    let machine = Machine::boot();
+    let mask = format!("mkdir -p .config/systemd/user; ln -s /dev/null .config/systemd/user/{UNIT}");
+    machine.user(&mask).ok();
+    for flags in ["", " --force", " --json"] {
+        let refused = machine.user(&format!("idlehands gateway install{flags}"));
+        assert_eq!(refused.code, 1, "{refused}");
+        assert!(!format!("{refused}").contains("Wrote"), "{refused}");
+    }
+    assert_eq!(machine.user("test -e .idlehands").code, 1, "no configuration, no record");
 }

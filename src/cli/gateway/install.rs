@@ -3,7 +3,9 @@
 use clap::Args as ClapArgs;
 
 use super::preview::{Preview, preview};
-use super::service::{How, PortChoice, Verb, Wanted, carry_out, only_root, startable};
+use super::service::{
+    How, PortChoice, Verb, Wanted, carry_out, only_root, refused_early, startable, tell_unstable,
+};
 use crate::cli::config::guard::config_not_created;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -56,13 +58,10 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         return Err(CliError::new(ExitCode::Usage, message));
     }
     let wanted = Wanted { port: args.port, hardening: args.hardening, run_as: args.run_as };
+    tell_unstable(context, ui)?;
     if args.print || args.diff {
         let what = if args.print { Preview::Definition } else { Preview::Changes };
         return preview(what, &wanted, context, ui);
-    }
-    if !args.how.dry_run {
-        only_root("install", context)?;
-        configure(args.how.json, context, ui)?;
     }
     let paths = &context.instance.paths;
     let install = Install {
@@ -79,6 +78,11 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         result: "installed",
         already: "the gateway service is installed as it should be",
     };
+    if !args.how.dry_run {
+        only_root("install", context)?;
+        refused_early(&verb, &wanted, context)?;
+        configure(args.how.json, context, ui)?;
+    }
     carry_out(&verb, &wanted, &args.how, context, ui)
 }
 

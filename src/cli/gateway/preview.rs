@@ -27,7 +27,7 @@ pub(super) fn preview(
     let desired = context.block_on(async {
         let manager = context.manager().await;
         let before = manager.observe().await;
-        desire(&manager, &before, wanted, &config, context, ui).map(|desired| (desired, before))
+        desire(&manager, &before, wanted, &config, context).map(|desired| (desired, before))
     })?;
     let (desired, before) = desired;
     match (what, &desired.diff) {

@@ -34,10 +34,11 @@ use crate::service::manager::{Circumstances, Manager, Patience, Probe, Progress,
 use crate::service::native::Native;
 use crate::service::observed::Observed;
 use crate::service::plan::{Desired, Intent, Plan, Refusal, plan};
+use crate::service::program::{self, Program};
+use crate::service::secrets;
 use crate::service::shell::word;
 use crate::service::spec::{Account, Choices, ServiceSpec};
 use crate::service::systemd::unit::Installed;
-use crate::service::{program, secrets};
 
 /// How long another install may take before this one gives up.
 pub(super) const CLAIM: Duration = Duration::from_secs(30);
@@ -165,13 +166,8 @@ pub(super) fn carry_out(
         }
         let locks = changes || (context.platform.locks_every_verb() && !how.dry_run);
         let claim = if locks { Some(claim(&context.instance, CLAIM).await.map_err(failed)?) } else { None };
-        let manager = context.manager().await;
-        let before = manager.observe().await;
-        let desired = match verb.intent {
-            Intent::Install(_) => Some(desire(&manager, &before, wanted, &config, context, ui)?),
-            _ => None,
-        };
-        let plan = plan(verb.intent, desired.as_ref(), &before).map_err(|refusal| failed(refusal.into()))?;
+        let Considered { manager, before, desired, plan } =
+            consider(verb.intent, wanted, &config, context).await?;
         if how.dry_run {
             show_plan(verb, &plan, how, ui);
             return Ok(ExitCode::Ok);
@@ -186,6 +182,55 @@ pub(super) fn carry_out(
     })
 }
 
+/// What a verb would do, before anything is done.
+struct Considered {
+    manager: Native,
+    before: Observed,
+    desired: Option<Desired>,
+    plan: Plan,
+}
+
+async fn consider(
+    intent: Intent,
+    wanted: &Wanted,
+    config: &Config,
+    context: &Context,
+) -> Result<Considered, CliError> {
+    let manager = context.manager().await;
+    let before = manager.observe().await;
+    let desired = match intent {
+        Intent::Install(_) => Some(desire(&manager, &before, wanted, config, context)?),
+        _ => None,
+    };
+    let plan = plan(intent, desired.as_ref(), &before);
+    let plan = plan.map_err(|refusal| service_error(refusal.into(), context))?;
+    Ok(Considered { manager, before, desired, plan })
+}
+
+/// Fails as the verb will, if it will be refused: before anything is written that it needs.
+pub(super) fn refused_early(verb: &Verb, wanted: &Wanted, context: &Context) -> Result<(), CliError> {
+    let config = context.source().load().config.unwrap_or_default();
+    context.block_on(async { consider(verb.intent, wanted, &config, context).await.map(drop) })
+}
+
+/// The program that the service is to run, by a path that lasts.
+fn stable_program(context: &Context) -> Result<Program, CliError> {
+    let cannot = |what: &str| CliError::new(ExitCode::Failed, what.to_owned());
+    let invoked = context.program();
+    let invoked = invoked.map_err(|error| cannot("cannot find this program's own path").cause(error))?;
+    let found = program::find(&invoked, &context.env);
+    found.map_err(|error| cannot(&format!("cannot use {}", invoked.display())).cause(error))
+}
+
+/// Warns of a program that may not be there at the next start.
+pub(super) fn tell_unstable(context: &Context, ui: &mut Ui) -> Result<(), CliError> {
+    let program = stable_program(context)?;
+    if let Some(why) = program.unstable {
+        ui.warning(&format!("the service will run {}, which may not last: {why}", program.path.display()));
+    }
+    Ok(())
+}
+
 /// What helps where the service manager has no way to write a path down.
 const RENAME: &str = "Use a path of letters, digits and the like, or a symbolic link that has one";
 
@@ -196,16 +241,9 @@ pub(super) fn desire(
     wanted: &Wanted,
     config: &Config,
     context: &Context,
-    ui: &mut Ui,
 ) -> Result<Desired, CliError> {
     let cannot = |what: &str| CliError::new(ExitCode::Failed, what.to_owned());
-    let invoked = context.program();
-    let invoked = invoked.map_err(|error| cannot("cannot find this program's own path").cause(error))?;
-    let found = program::find(&invoked, &context.env);
-    let program = found.map_err(|error| cannot(&format!("cannot use {}", invoked.display())).cause(error))?;
-    if let Some(why) = program.unstable {
-        ui.warning(&format!("the service will run {}, which may not last: {why}", program.path.display()));
-    }
+    let program = stable_program(context)?;
     let drain = config.gateway.drain_timeout_ms.millis();
     if context.instance.scope == Scope::System && program::is_in_a_home(&program.real) {
         let message = format!(
