@@ -130,3 +130,28 @@ fn an_install_that_is_refused_writes_nothing() {
     }
     assert_eq!(machine.user("test -e .idlehands").code, 1, "no configuration, no record");
 }
+
+/// The service would only end with a conflict, and an install be rolled back for it.
+#[test]
+fn a_gateway_in_the_foreground_is_named_before_a_service_is_started_beside_it() {
+    let machine = set_up();
+    let beside = |verb: &str| {
+        machine.user(&format!(
+            "coproc idlehands gateway; until idlehands gateway health >health 2>&1; do :; done; \
+             idlehands gateway {verb}; code=$?; kill $COPROC_PID; wait; exit $code"
+        ))
+    };
+    for installed in [false, true] {
+        let refused = beside(if installed { "start" } else { "install" });
+        assert_eq!(refused.code, 7, "{refused}");
+        assert!(
+            refused.stderr.contains("error: the gateway runs already, and not as a service (process ")
+                && refused.stderr.contains("hint: end it first: kill "),
+            "{refused}"
+        );
+        assert_eq!(machine.property(UNIT, "ActiveState"), "inactive");
+        assert_eq!(machine.property(UNIT, "LoadState"), if installed { "loaded" } else { "not-found" });
+        machine.user("idlehands gateway install && idlehands gateway stop").ok();
+    }
+    machine.user("idlehands gateway start").ok();
+}

@@ -20,7 +20,7 @@ use crate::client::{Address, probe};
 use crate::config::Config;
 use crate::config::resolve::gateway_port;
 use crate::exit::ExitCode;
-use crate::gateway;
+use crate::gateway::{self, Holder};
 use crate::host;
 use crate::host::lock::Lock;
 use crate::instance::Paths;
@@ -33,7 +33,7 @@ use crate::service::hardening::Hardening;
 use crate::service::manager::{Circumstances, Manager, Patience, Probe, Progress, Run};
 use crate::service::native::Native;
 use crate::service::observed::Observed;
-use crate::service::plan::{Desired, Intent, Plan, Refusal, plan};
+use crate::service::plan::{Desired, Intent, Plan, Planned, Refusal, Step, plan};
 use crate::service::program::{self, Program};
 use crate::service::secrets;
 use crate::service::shell::word;
@@ -204,7 +204,23 @@ async fn consider(
     };
     let plan = plan(intent, desired.as_ref(), &before);
     let plan = plan.map_err(|refusal| service_error(refusal.into(), context))?;
+    if let Some(error) = in_the_way(&plan, &before, context) {
+        return Err(error);
+    }
     Ok(Considered { manager, before, desired, plan })
+}
+
+/// A gateway in the foreground that has the state directory: the service would end with a conflict.
+fn in_the_way(plan: &Plan, before: &Observed, context: &Context) -> Option<CliError> {
+    let starts = |planned: &Planned| matches!(planned.step, Step::Start { .. } | Step::Restart { .. });
+    let up = before.manager.reached().is_none_or(|reached| reached.state.is_up());
+    if context.host.is_some() || up || !plan.steps.iter().any(starts) {
+        return None;
+    }
+    let holder: Holder = host::lock::read(&context.instance.paths.lock).ok().flatten()?;
+    let message = format!("the gateway runs already, and not as a service (process {})", holder.pid);
+    let end = format!("end it first: kill {}, or Ctrl-C where it runs in the foreground", holder.pid);
+    Some(CliError::new(ExitCode::Conflict, message).hint(end))
 }
 
 /// Fails as the verb will, if it will be refused: before anything is written that it needs.
