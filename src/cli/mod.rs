@@ -13,6 +13,7 @@ mod devices;
 mod doctor;
 mod elsewhere;
 mod error;
+mod failure;
 mod gateway;
 mod health;
 mod logs;
@@ -76,6 +77,9 @@ pub fn run(started: Started) -> ExitCode {
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
+        Err(error) if error.use_stderr() && wants_json(&started.argv, brand) => {
+            return failure::tell_of_usage(&error, &mut Ui::new(&started.env, true));
+        }
         Err(error) => return ui::print_clap(&error),
     };
     let asked = Asked::of(&matches);
@@ -88,20 +92,25 @@ pub fn run(started: Started) -> ExitCode {
             Way::Nowhere(why) => Err(elsewhere::refusal(why, host, &context)),
         },
     });
-    let written = |code| match ui.lost() {
-        None => Ok(code),
+    let code = done.unwrap_or_else(|error| {
+        failure::tell(&error, &asked, &mut ui);
+        error.code()
+    });
+    match ui.lost() {
+        None => code,
         Some(error) => {
             let lost = CliError::new(ExitCode::Failed, "cannot write to standard output").cause(error);
-            Err(lost.hint("Check where the output goes, and that the disk is not full"))
-        }
-    };
-    match done.and_then(written) {
-        Ok(code) => code,
-        Err(error) => {
-            ui.error(&error);
-            error.code()
+            ui.error(&lost.hint("Check where the output goes, and that the disk is not full"));
+            ExitCode::Failed
         }
     }
+}
+
+/// Whether JSON is wanted by a command line that is not understood: the flag is there, and is no other command's.
+fn wants_json(argv: &[OsString], brand: Brand) -> bool {
+    let understood = command(brand).ignore_errors(true).try_get_matches_from(argv);
+    let of_a_value = understood.is_ok_and(|matches| Asked::of(&matches).command == "config set");
+    argv.iter().any(|word| word == "--json") && !of_a_value
 }
 
 fn dispatch(command: Command, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {

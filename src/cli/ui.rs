@@ -116,13 +116,15 @@ impl Ui {
     /// The answer of a command asked for `--json`: an object that begins with `"schema"`, the version of its shape. The
     /// version goes up when a key changes its meaning or goes away, not when one is added.
     pub(super) fn answer(&mut self, schema: u32, answer: &impl Serialize) {
-        #[derive(Serialize)]
-        struct Answer<'a, T> {
-            schema: u32,
-            #[serde(flatten)]
-            answer: &'a T,
+        self.json(&Versioned { schema, answer });
+    }
+
+    /// The same in one line, among the items of a command that answers item by item.
+    pub(super) fn item(&mut self, schema: u32, answer: &impl Serialize) {
+        match serde_json::to_string(&Versioned { schema, answer }) {
+            Ok(text) => self.text(&text),
+            Err(error) => self.warning(&format!("cannot print the answer as JSON: {error}")),
         }
-        self.json(&Answer { schema, answer });
     }
 
     /// Whether the reader of standard output has gone away; nothing more need be said.
@@ -176,6 +178,14 @@ impl Ui {
         // There is nowhere left to report that standard error cannot be written.
         let _ = writeln!(self.talk, "{kind}{text}");
     }
+}
+
+/// An answer with the version of its shape before it.
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    schema: u32,
+    #[serde(flatten)]
+    answer: &'a T,
 }
 
 /// Control sequences are no colours: they go past the stream that takes colours out.

@@ -42,6 +42,29 @@ fn a_wrong_command_line_exits_2_and_says_why_on_stderr() {
     }
 }
 
+/// Whoever asked for JSON reads JSON, also of a command line that is not understood.
+#[test]
+fn a_failure_is_one_document_where_json_was_asked_for() {
+    let home = TestHome::new();
+    let table: [(&[&str], i32, Option<&str>, &str); 5] = [
+        (&["gateway", "install", "--json", "--nonsense"], 2, None, "unexpected argument '--nonsense'"),
+        (&["gateway", "edit", "--json"], 2, None, "--stdin"),
+        (&["--profile", "a.b", "doctor", "--json"], 2, Some("doctor"), "invalid profile name"),
+        (&["config", "get", "gateway.prot", "--json"], 2, Some("config get"), "gateway.prot"),
+        (&["--host", "a", "gateway", "call", "health", "--json"], 2, Some("call"), "secrets"),
+    ];
+    for (args, code, action, said) in table {
+        let ran = home.run(args);
+        let answer: serde_json::Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+        assert_eq!((ran.code, &answer["exitCode"]), (code, &code.into()), "{ran:?}");
+        assert_eq!((&answer["schema"], &answer["ok"]), (&1.into(), &false.into()), "{ran:?}");
+        assert_eq!(answer.get("action").and_then(|action| action.as_str()), action, "{ran:?}");
+        assert!(format!("{answer}").contains(said), "{ran:?}");
+        assert_eq!(ran.stderr, "", "{ran:?}");
+    }
+}
+
 #[test]
 fn the_profile_may_come_from_the_environment() {
     let home = TestHome::new();

@@ -12,6 +12,7 @@
 
 mod support;
 
+mod answers;
 mod boots;
 mod doctor;
 mod doctor_states;

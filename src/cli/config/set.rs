@@ -27,10 +27,11 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "value")]
     stdin: bool,
     /// The value is JSON5; refuse what is not
-    #[arg(long)]
+    // Not the id of other commands' --json, which is about the answer.
+    #[arg(id = "value-is-json", long = "json")]
     json: bool,
     /// The value is text, whatever it looks like
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with = "value-is-json")]
     string: bool,
 }
 

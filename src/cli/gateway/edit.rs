@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use clap::Args as ClapArgs;
+use serde::Serialize;
 
 use super::service::{CLAIM, service_error};
 use crate::cli::context::Context;
@@ -31,6 +32,24 @@ pub(super) struct Args {
     /// Read the settings from standard input instead of opening $VISUAL or $EDITOR; none at all removes them
     #[arg(long)]
     stdin: bool,
+    /// Answer in JSON (with --stdin: an editor writes where the answer goes)
+    #[arg(long, requires = "stdin")]
+    json: bool,
+}
+
+/// The answer in JSON; a failure is told by [`crate::cli::failure`].
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    action: &'static str,
+    ok: bool,
+    /// `written`, `removed` or `unchanged`.
+    result: &'static str,
+    message: &'a str,
+    exit_code: u8,
+    hints: [&'static str; 0],
+    notes: &'a [String],
+    path: String,
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
@@ -44,7 +63,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     let new = if args.stdin { from_stdin()? } else { from_editor(old.as_deref(), &path, context)? };
     let empty = says_nothing(&new);
     if old.as_deref() == Some(new.as_str()) || old.is_none() && empty {
-        ui.out("Nothing to do: the settings are as they were");
+        say(&args, "unchanged", "Nothing to do: the settings are as they were", &path, &[], ui);
         return Ok(ExitCode::Ok);
     }
     context.block_on(async {
@@ -68,13 +87,21 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         }
         Ok(())
     })?;
-    let done = if empty { "Removed" } else { "Wrote" };
-    ui.out(&format!("{done} {}", path.display()));
-    ui.note(&format!(
-        "note: it takes effect with the next start: {} gateway restart",
-        context.instance.command()
-    ));
+    let (result, done) = if empty { ("removed", "Removed") } else { ("written", "Wrote") };
+    let note = format!("it takes effect with the next start: {} gateway restart", context.instance.command());
+    say(&args, result, &format!("{done} {}", path.display()), &path, &[note], ui);
     Ok(ExitCode::Ok)
+}
+
+fn say(args: &Args, result: &'static str, message: &str, path: &Path, notes: &[String], ui: &mut Ui) {
+    if !args.json {
+        ui.out(message);
+        notes.iter().for_each(|note| ui.note(&format!("note: {note}")));
+        return;
+    }
+    let exit_code = ExitCode::Ok.number();
+    let path = path.display().to_string();
+    ui.answer(1, &Answer { action: "edit", ok: true, result, message, exit_code, hints: [], notes, path });
 }
 
 /// Where the operator's settings are, if there is a service to have them.

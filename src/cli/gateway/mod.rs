@@ -1,5 +1,6 @@
 //! `gateway`: runs the gateway, and everything about its service.
 
+mod answer;
 mod call;
 mod edit;
 mod install;

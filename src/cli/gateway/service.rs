@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use serde::Serialize;
 use tokio::sync::Notify;
 
+use super::answer::Answer;
 use super::progress::Steps;
 use super::run::refusal_error;
 use crate::cli::config::guard::config_invalid;
@@ -69,23 +69,6 @@ pub(super) struct Verb {
     pub result: &'static str,
     /// The same when there was nothing to do.
     pub already: &'static str,
-}
-
-#[derive(Serialize)]
-struct Answer<'a> {
-    action: &'static str,
-    ok: bool,
-    result: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    hints: &'a [String],
-    notes: &'a [String],
-    plan: &'a Plan,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<Facts>,
 }
 
 /// What the operator said about the definition; what they did not say stays as it is installed.
@@ -302,7 +285,7 @@ pub(super) fn desire(
 
 fn show_plan(verb: &Verb, plan: &Plan, how: &How, ui: &mut Ui) {
     if how.json {
-        ui.answer(1, plan);
+        Answer::planned(verb, plan).print(ui);
     } else if plan.is_empty() {
         ui.out(&format!("Nothing to do: {}", verb.already));
     } else {
@@ -373,42 +356,24 @@ async fn conclude(
             (Vec::new(), Some(error.hint(format!("rolling back failed too: {undoing}"))))
         }
     };
-    let done_words = format!("{} {}", verb.done, context.platform.service(context.instance.scope));
+    let said = match plan.is_empty() {
+        true => format!("Nothing to do: {}", verb.already),
+        false => {
+            format!("{} {}: {}", verb.done, context.platform.service(context.instance.scope), plan.unit)
+        }
+    };
     let notes: Vec<String> = plan.notes.iter().cloned().chain(notes).collect();
     if how.json {
         let observed = manager.observe().await;
-        let health = probe.of(&observed).await;
-        let done = !plan.is_empty();
-        ui.answer(
-            1,
-            &Answer {
-                action: verb.name,
-                ok: error.is_none(),
-                result: match (&error, done) {
-                    (Some(_), _) => "failed",
-                    (None, true) => verb.result,
-                    (None, false) => "unchanged",
-                },
-                message: error
-                    .is_none()
-                    .then(|| if done { done_words.as_str() } else { verb.already }.to_owned()),
-                error: error.as_ref().map(ToString::to_string),
-                hints: error.as_ref().map(CliError::hints).unwrap_or_default(),
-                notes: &notes,
-                plan,
-                service: Some(Facts::of(&observed, health)),
-            },
-        );
+        let facts = Facts::of(&observed, probe.of(&observed).await);
+        let outcome = error.as_ref().map_or(Ok(said), Err);
+        Answer::of(verb, plan, outcome, &notes, facts).print(ui);
         return Ok(error.map_or(ExitCode::Ok, |error| error.code()));
     }
     if let Some(error) = error {
         return Err(error);
     }
-    if plan.is_empty() {
-        ui.out(&format!("Nothing to do: {}", verb.already));
-    } else {
-        ui.out(&format!("{done_words}: {}", plan.unit));
-    }
+    ui.out(&said);
     notes.iter().for_each(|note| ui.note(&format!("note: {note}")));
     Ok(ExitCode::Ok)
 }
