@@ -191,11 +191,14 @@ pub struct UnitState {
     pub sub_state: String,
     /// `success`, `exit-code`, `timeout`, `watchdog`, `start-limit-hit`, ...
     pub result: String,
-    /// `enabled`, `disabled`, `static`, `linked`, `masked`, ...; empty when there is no file.
+    /// `enabled`, `disabled`, `static`, `linked`, `masked`, ...; empty when there is no file. As it is on disk now: what
+    /// the manager would say may be older than that.
     pub unit_file_state: String,
     /// Whether it really starts by itself, at login or at boot: the target that does it wants it, which "enabled" alone
     /// does not say.
     pub wanted_at_login: bool,
+    /// Whether that target will want it once the manager has read what is on disk.
+    pub wanted_on_disk: bool,
     /// The file the manager loaded.
     #[serde(serialize_with = "lossy_option")]
     pub fragment_path: Option<PathBuf>,

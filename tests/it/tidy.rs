@@ -42,6 +42,7 @@ const PURE: &[&str] = &[
     "src/service/systemd/drift.rs",
     "src/service/systemd/effective.rs",
     "src/service/systemd/exits.rs",
+    "src/service/systemd/journal.rs",
     "src/service/systemd/layers.rs",
     "src/service/systemd/properties.rs",
     "src/service/systemd/quoting.rs",

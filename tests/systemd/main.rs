@@ -17,6 +17,7 @@ mod boots;
 mod doctor;
 mod doctor_states;
 mod driver;
+mod enablement;
 mod everyday;
 mod guards;
 mod handover;

@@ -31,7 +31,14 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         ("disabled", _) => {
             found.push(wish("enablement.disabled", "the service does not start by itself", Action::Enable));
         }
+        ("enabled-runtime", true) => found.push(wish(
+            "enablement.runtime",
+            "the service starts by itself only until the machine is restarted",
+            Action::Enable,
+        )),
         (_, true) => {}
+        // The manager has not read the links, which is told elsewhere.
+        (_, false) if state.wanted_on_disk => {}
         (_, false) => found.push(wish(
             "enablement.edge",
             "no target that is reached wants the service, whatever its file says: it does not start by itself",

@@ -27,6 +27,7 @@ pub fn unit_state(job: Option<&Printed>, known: Known<'_>) -> UnitState {
     let base = UnitState {
         unit_file_state: if known.disabled { "disabled" } else { "enabled" }.to_owned(),
         wanted_at_login: known.defined && !known.disabled,
+        wanted_on_disk: known.defined && !known.disabled,
         service_type: "launchd job".to_owned(),
         ..UnitState::default()
     };

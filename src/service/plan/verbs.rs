@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::{Decided, Look, Refusal, Step, planned};
-use crate::service::definition::Standing;
+use crate::service::definition::{Found, Standing};
 use crate::service::observed::Observed;
 use crate::service::systemd::words::start_time;
 
@@ -82,6 +82,7 @@ pub(super) fn plan_reload(look: Look<'_>) -> Decided {
 
 pub(super) fn plan_enable(look: Look<'_>) -> Decided {
     present(look)?;
+    readable(look)?;
     let (unit, state) = (look.observed.unit.clone(), &look.reached.state);
     let linked = look.observed.definition.standing == Standing::Linked;
     if state.wanted_at_login && (linked || state.unit_file_state.starts_with("enabled")) {
@@ -100,6 +101,7 @@ pub(super) fn plan_enable(look: Look<'_>) -> Decided {
 
 pub(super) fn plan_disable(look: Look<'_>) -> Decided {
     present(look)?;
+    readable(look)?;
     let state = &look.reached.state;
     // Disabling removes a link together with what it is a link for (lifecycle notes E9.5).
     if look.observed.definition.standing == Standing::Linked {
@@ -130,9 +132,23 @@ fn present(look: Look<'_>) -> Result<(), Refusal> {
     }
 }
 
+/// A refusal where the manager would read what is in the place of the definition, and that is none: it would forget
+/// the one that it has, or wait for a pipe for ever.
+fn readable(look: Look<'_>) -> Result<(), Refusal> {
+    match (&look.observed.definition.found, look.observed.definition.standing) {
+        (Found::Unreadable(why), Standing::Unreadable) => {
+            Err(Refusal::Unreadable { path: look.observed.definition.path.clone(), why: why.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The steps that make the manager know what is on disk, where it does not.
 fn reread(look: Look<'_>) -> Result<Vec<super::Planned>, Refusal> {
     let state = &look.reached.state;
+    if is_stale(look) {
+        readable(look)?;
+    }
     if is_stale(look) || state.load_state == "not-found" {
         return Ok(vec![
             planned(Step::Reload, "what is on disk is not what the manager has read"),
@@ -174,7 +190,6 @@ pub(super) fn is_elsewhere(look: Look<'_>) -> bool {
 
 /// The refusal to touch a definition that somebody else looks after.
 pub(super) fn managed_elsewhere(look: Look<'_>) -> Refusal {
-    use crate::service::definition::Found;
     let path = look.observed.definition.path.clone();
     let origin = match (&look.observed.definition.found, &look.reached.state.fragment_path) {
         (Found::Link { target }, _) => target.clone(),

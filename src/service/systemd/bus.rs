@@ -4,6 +4,7 @@
 //! for systemd announces few changes.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -13,7 +14,7 @@ use zbus::names::InterfaceName;
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, OwnedObjectPath, OwnedVariant, Variant};
 
-use super::link::{JobEnd, Tick, Verb};
+use super::link::{JobEnd, SERVICE, Tick, Verb};
 use super::properties::{Properties, Value};
 use super::surroundings::Ways;
 use crate::service::error::{CallKind, ServiceError};
@@ -64,6 +65,19 @@ const CALL_DEADLINE: Duration = Duration::from_secs(60);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// Another machine is connected to and logged in to first.
 const LOGIN_DEADLINE: Duration = Duration::from_secs(30);
+/// Properties of a unit for which no file is opened.
+const IN_MEMORY: [&str; 10] = [
+    "LoadState",
+    "LoadError",
+    "ActiveState",
+    "SubState",
+    "FragmentPath",
+    "DropInPaths",
+    "NeedDaemonReload",
+    "InvocationID",
+    "Job",
+    "FreezerState",
+];
 /// How often the unit is looked at while its job is waited for.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -77,17 +91,20 @@ pub struct Bus {
 
 impl Bus {
     /// Connects to a bus that has the manager on it.
-    pub async fn connect(address: &str, ways: &Ways) -> Result<Self, Unreachable> {
+    ///
+    /// Tells the directories that the manager reads units from, too.
+    pub async fn connect(address: &str, ways: &Ways) -> Result<(Self, Vec<PathBuf>), Unreachable> {
         let connect = async {
             let connection = open_bus(address, ways.user_id).await?;
             let manager =
                 ManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
             let version = manager.version().await?;
-            Ok(Self { connection, manager, version })
+            let dirs = manager.unit_path().await?.into_iter().map(PathBuf::from).collect();
+            Ok((Self { connection, manager, version }, dirs))
         };
         let deadline = if ways.user_id.is_some() { LOGIN_DEADLINE } else { CONNECT_DEADLINE };
         match timeout(deadline, connect).await {
-            Ok(Ok(bus)) => Ok(bus),
+            Ok(Ok(found)) => Ok(found),
             // A socket that its owner left behind.
             Ok(Err(error)) if nobody_listens(&error) => Err(ways.not_running()),
             Ok(Err(error)) => Err(Unreachable::Bus {
@@ -104,11 +121,6 @@ impl Bus {
         &self.version
     }
 
-    /// The directories it reads units from.
-    pub async fn unit_path(&self) -> Result<Vec<String>, ServiceError> {
-        self.manager.unit_path().await.map_err(failed("tell where it reads units"))
-    }
-
     /// The variables that it gives to everything it starts.
     pub async fn environment(&self) -> Result<Vec<String>, ServiceError> {
         self.manager.environment().await.map_err(failed("tell its own environment"))
@@ -123,13 +135,7 @@ impl Bus {
     pub async fn unit(&self, name: &str, interfaces: &[&'static str]) -> Result<Properties, ServiceError> {
         let failed = failed(&format!("describe {name}"));
         let read = async {
-            let path = self.manager.load_unit(name).await?;
-            let proxy = PropertiesProxy::builder(&self.connection)
-                .destination("org.freedesktop.systemd1")
-                .path(path)
-                .cache_properties(CacheProperties::No)
-                .build()
-                .await?;
+            let proxy = self.properties_of(name).await?;
             let mut all = HashMap::new();
             for interface in interfaces {
                 let interface = InterfaceName::try_from(*interface)?;
@@ -138,6 +144,34 @@ impl Bus {
             Ok(all)
         };
         read.await.map(properties).map_err(|error: zbus::Error| failed(error))
+    }
+
+    /// The properties of a service that the manager has in memory. To tell all of them it would open the unit's file.
+    pub async fn known(&self, name: &str) -> Result<Properties, ServiceError> {
+        let failed = failed(&format!("describe {name}"));
+        let read = async {
+            let proxy = self.properties_of(name).await?;
+            let mut all = proxy.get_all(InterfaceName::try_from(SERVICE[1])?).await?;
+            all.extend(single(&proxy, &IN_MEMORY).await?);
+            Ok(all)
+        };
+        read.await.map(properties).map_err(|error: zbus::Error| failed(error))
+    }
+
+    /// What a unit wants, and requires.
+    pub async fn edges(&self, name: &str) -> Result<Properties, ServiceError> {
+        let read = async { single(&self.properties_of(name).await?, &["Wants", "Requires"]).await };
+        read.await.map(properties).map_err(failed(&format!("describe {name}")))
+    }
+
+    async fn properties_of(&self, unit: &str) -> zbus::Result<PropertiesProxy<'static>> {
+        let path = self.manager.load_unit(unit).await?;
+        PropertiesProxy::builder(&self.connection)
+            .destination("org.freedesktop.systemd1")
+            .path(path)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await
     }
 
     /// What a job does: "start", "stop", "restart". None when there is no such job.
@@ -225,7 +259,7 @@ impl Bus {
                 }
                 _ = ticks.tick() => {
                     // A manager that executes itself anew does not answer for a moment, and keeps its jobs.
-                    if let Ok(properties) = self.unit(unit, &super::link::SERVICE).await {
+                    if let Ok(properties) = self.known(unit).await {
                         let state = properties.unit_state(false);
                         tick(begin.elapsed(), &state);
                         // A signal that never comes must not keep us waiting for a job that is no more.
@@ -258,6 +292,23 @@ pub(super) async fn open_bus(address: &str, user_id: Option<u32>) -> zbus::Resul
         Some(user_id) => builder.user_id(user_id).build().await,
         None => builder.build().await,
     }
+}
+
+/// Properties of a unit one by one; those that this manager does not have are left out.
+async fn single(
+    proxy: &PropertiesProxy<'_>,
+    names: &[&'static str],
+) -> zbus::Result<HashMap<String, OwnedVariant>> {
+    let unit = InterfaceName::try_from(SERVICE[0])?;
+    let mut found = HashMap::new();
+    for name in names {
+        match proxy.get(unit.clone(), name).await {
+            Ok(value) => drop(found.insert((*name).to_owned(), value)),
+            Err(zbus::fdo::Error::UnknownProperty(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
 }
 
 fn failed(operation: &str) -> impl Fn(zbus::Error) -> ServiceError + use<> {

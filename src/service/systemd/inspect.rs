@@ -188,19 +188,18 @@ impl Systemd {
             return (usual(), None, Err("the manager cannot be asked".to_owned()));
         };
         let asked = async {
-            let path = link.unit_path().await.map(|path| path.into_iter().map(PathBuf::from).collect());
             let properties = link.service(&self.unit).await.ok();
             let environment = link.environment().await.map_err(|error| error.to_string());
             let pair =
                 |line: String| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
             (
-                path.unwrap_or_else(|_| usual()),
+                link.unit_path().to_vec(),
                 properties,
                 environment.map(|lines| lines.into_iter().filter_map(pair).collect()),
             )
         };
         let silent = |_| (usual(), None, Err("the manager does not answer".to_owned()));
-        tokio::time::timeout(super::ANSWER_DEADLINE, asked).await.unwrap_or_else(silent)
+        tokio::time::timeout(super::answers::ANSWER_DEADLINE, asked).await.unwrap_or_else(silent)
     }
 
     /// Whether user services of other gateways run.
@@ -336,6 +335,9 @@ fn stale(
     let (state, mut why) = (&reached.state, Vec::new());
     if state.need_daemon_reload {
         why.push(HINT.to_owned());
+    }
+    if state.wanted_on_disk && !state.wanted_at_login {
+        why.push("systemd has not read the links that start it".to_owned());
     }
     let loaded = matches!(state.load_state.as_str(), "loaded" | "bad-setting" | "error");
     if files.unit.is_some() && state.load_state == "not-found" {

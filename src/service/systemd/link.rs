@@ -1,9 +1,11 @@
 //! The way to the manager: over a bus where there is one, by `systemctl` where there is none. The same questions and
 //! the same jobs either way.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::bus::Bus;
+use super::enabled;
 use super::properties::Properties;
 use super::surroundings::Ways;
 use super::systemctl::Systemctl;
@@ -13,8 +15,6 @@ use crate::service::reach::Unreachable;
 
 /// The interfaces that hold the properties of a service.
 pub(super) const SERVICE: [&str; 2] = ["org.freedesktop.systemd1.Unit", "org.freedesktop.systemd1.Service"];
-/// The interface that holds the properties of any unit.
-const UNIT: [&str; 1] = ["org.freedesktop.systemd1.Unit"];
 
 /// How often a manager is asked again that was not there, and after how long.
 const RETRIES: u32 = 20;
@@ -86,10 +86,17 @@ impl JobEnd {
 
 /// A working way to the manager.
 #[derive(Clone, Debug)]
-pub enum Link {
-    /// D-Bus.
+pub struct Link {
+    way: Way,
+    /// The directories it reads units from.
+    dirs: Vec<PathBuf>,
+    /// Whether these are this machine's.
+    here: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
     Bus(Bus),
-    /// `systemctl`.
     Systemctl(Systemctl),
 }
 
@@ -97,9 +104,10 @@ impl Link {
     /// Takes the first way that works.
     pub async fn open(ways: &Ways) -> Result<Self, Unreachable> {
         let mut first = None;
+        let here = ways.user_id.is_none();
         for address in &ways.buses {
             match Bus::connect(address, ways).await {
-                Ok(bus) => return Ok(Self::Bus(bus)),
+                Ok((bus, dirs)) => return Ok(Self { way: Way::Bus(bus), dirs, here }),
                 Err(error) => first = first.or(Some(error)),
             }
         }
@@ -107,57 +115,69 @@ impl Link {
             return Err(first.unwrap_or_else(|| ways.not_running()));
         }
         match Systemctl::connect(ways).await {
-            Ok(systemctl) => Ok(Self::Systemctl(systemctl)),
+            Ok((systemctl, dirs)) => Ok(Self { way: Way::Systemctl(systemctl), dirs, here }),
             Err(error) => Err(first.unwrap_or(error)),
         }
     }
 
     /// Which way it is.
     pub fn via(&self) -> Via {
-        match self {
-            Self::Bus(_) => Via::Bus,
-            Self::Systemctl(_) => Via::Systemctl,
+        match &self.way {
+            Way::Bus(_) => Via::Bus,
+            Way::Systemctl(_) => Via::Systemctl,
         }
     }
 
     /// The manager's version, as it prints it.
     pub fn version(&self) -> &str {
-        match self {
-            Self::Bus(bus) => bus.version(),
-            Self::Systemctl(systemctl) => systemctl.version(),
+        match &self.way {
+            Way::Bus(bus) => bus.version(),
+            Way::Systemctl(systemctl) => systemctl.version(),
         }
     }
 
-    /// The directories it reads units from.
-    pub async fn unit_path(&self) -> Result<Vec<String>, ServiceError> {
-        match self {
-            Self::Bus(bus) => bus.unit_path().await,
-            Self::Systemctl(systemctl) => systemctl.unit_path().await,
-        }
+    /// The directories it reads units from, the first of which counts.
+    pub fn unit_path(&self) -> &[PathBuf] {
+        &self.dirs
     }
 
     /// The variables that it gives to everything it starts, as `NAME=value`.
     pub async fn environment(&self) -> Result<Vec<String>, ServiceError> {
-        match self {
-            Self::Bus(bus) => bus.environment().await,
-            Self::Systemctl(systemctl) => systemctl.environment().await,
+        match &self.way {
+            Way::Bus(bus) => bus.environment().await,
+            Way::Systemctl(systemctl) => systemctl.environment().await,
         }
     }
 
     /// Takes variables out of that environment.
     pub async fn unset_environment(&self, names: &[&str]) -> Result<(), ServiceError> {
-        match self {
-            Self::Bus(bus) => bus.unset_environment(names).await,
-            Self::Systemctl(systemctl) => systemctl.unset_environment(names).await,
+        match &self.way {
+            Way::Bus(bus) => bus.unset_environment(names).await,
+            Way::Systemctl(systemctl) => systemctl.unset_environment(names).await,
         }
     }
 
-    /// The properties of a service, whether or not it exists.
+    /// The properties of a service, whether or not it exists. Where there is no file in the place of its unit, those
+    /// for which the manager opens none.
     pub async fn service(&self, name: &str) -> Result<Properties, ServiceError> {
-        match self {
-            Self::Bus(bus) => bus.unit(name, &SERVICE).await,
-            Self::Systemctl(systemctl) => systemctl.unit(name).await,
+        let irregular = self.is_irregular(name).await;
+        match &self.way {
+            Way::Bus(bus) if irregular => bus.known(name).await,
+            Way::Bus(bus) => bus.unit(name, &SERVICE).await,
+            Way::Systemctl(systemctl) if irregular => systemctl.known(name).await,
+            Way::Systemctl(systemctl) => systemctl.unit(name).await,
         }
+    }
+
+    /// Whether the manager must not be asked about the unit's file.
+    async fn is_irregular(&self, name: &str) -> bool {
+        if !self.here {
+            return false;
+        }
+        let (dirs, name) = (self.dirs.clone(), name.to_owned());
+        let look = move || enabled::irregular(&dirs, &name).is_some();
+        // A look neither panics nor is it aborted; without one nothing is asked.
+        tokio::task::spawn_blocking(look).await.unwrap_or(true)
     }
 
     /// The unit as it is now. A manager that is just executing itself anew is given a moment to come back.
@@ -175,57 +195,57 @@ impl Link {
     /// What the manager is about to do with a unit, by the name of the job: "stop", "restart". None when it is at rest,
     /// or where only `systemctl` could tell.
     pub async fn pending(&self, name: &str) -> Option<String> {
-        let Self::Bus(bus) = self else { return None };
-        let state = bus.unit(name, &UNIT).await.ok()?.unit_state(false);
+        let Way::Bus(bus) = &self.way else { return None };
+        let state = bus.known(name).await.ok()?.unit_state(false);
         bus.job_type(&state.job?).await
     }
 
     /// Whether a target wants a unit: only then does it start by itself (lifecycle notes E9.4).
     pub async fn wanted_by(&self, target: &str, name: &str) -> Result<bool, ServiceError> {
-        let target = match self {
-            Self::Bus(bus) => bus.unit(target, &UNIT).await?,
-            Self::Systemctl(systemctl) => systemctl.unit(target).await?,
+        let target = match &self.way {
+            Way::Bus(bus) => bus.edges(target).await?,
+            Way::Systemctl(systemctl) => systemctl.unit(target).await?,
         };
         Ok(["Wants", "Requires"].iter().any(|edge| target.list(edge).iter().any(|unit| unit == name)))
     }
 
     /// Reads all definitions again.
     pub async fn reload(&self) -> Result<(), ServiceError> {
-        match self {
-            Self::Bus(bus) => bus.reload().await,
-            Self::Systemctl(systemctl) => systemctl.reload().await,
+        match &self.way {
+            Way::Bus(bus) => bus.reload().await,
+            Way::Systemctl(systemctl) => systemctl.reload().await,
         }
     }
 
     /// Makes the links of the `[Install]` section. Takes effect with the next reload.
     pub async fn enable(&self, unit: &str) -> Result<(), ServiceError> {
-        match self {
-            Self::Bus(bus) => bus.enable(unit).await,
-            Self::Systemctl(systemctl) => systemctl.enable(unit).await,
+        match &self.way {
+            Way::Bus(bus) => bus.enable(unit).await,
+            Way::Systemctl(systemctl) => systemctl.enable(unit).await,
         }
     }
 
     /// Removes the links to the unit. Takes effect with the next reload.
     pub async fn disable(&self, unit: &str) -> Result<(), ServiceError> {
-        match self {
-            Self::Bus(bus) => bus.disable(unit).await,
-            Self::Systemctl(systemctl) => systemctl.disable(unit).await,
+        match &self.way {
+            Way::Bus(bus) => bus.disable(unit).await,
+            Way::Systemctl(systemctl) => systemctl.disable(unit).await,
         }
     }
 
     /// Clears failures and counters.
     pub async fn reset_failed(&self, unit: &str) -> Result<(), ServiceError> {
-        match self {
-            Self::Bus(bus) => bus.reset_failed(unit).await,
-            Self::Systemctl(systemctl) => systemctl.reset_failed(unit).await,
+        match &self.way {
+            Way::Bus(bus) => bus.reset_failed(unit).await,
+            Way::Systemctl(systemctl) => systemctl.reset_failed(unit).await,
         }
     }
 
     /// Hands a job over without waiting for it.
     pub async fn enqueue(&self, verb: Verb, unit: &str) -> Result<(), ServiceError> {
-        match self {
-            Self::Bus(bus) => bus.enqueue(verb, unit).await.map(drop),
-            Self::Systemctl(systemctl) => systemctl.enqueue(verb, unit).await,
+        match &self.way {
+            Way::Bus(bus) => bus.enqueue(verb, unit).await.map(drop),
+            Way::Systemctl(systemctl) => systemctl.enqueue(verb, unit).await,
         }
     }
 
@@ -237,9 +257,12 @@ impl Link {
         deadline: Duration,
         tick: &mut Tick<'_>,
     ) -> Result<JobEnd, ServiceError> {
-        match self {
-            Self::Bus(bus) => bus.job(verb, unit, deadline, tick).await,
-            Self::Systemctl(systemctl) => systemctl.job(verb, unit, deadline, tick).await,
+        match &self.way {
+            Way::Bus(bus) => bus.job(verb, unit, deadline, tick).await,
+            Way::Systemctl(systemctl) => {
+                let in_memory = self.is_irregular(unit).await;
+                systemctl.job(verb, unit, deadline, in_memory, tick).await
+            }
         }
     }
 }

@@ -3,12 +3,14 @@
 //! Over D-Bus where there is a bus, by `systemctl` where there is none (`link`). Which steps there are to do
 //! is decided in [`super::plan`]; what a unit file says, in [`mod@unit`].
 
+mod answers;
 mod bus;
 pub mod contract;
 pub mod directives;
 mod disk;
 pub mod drift;
 mod effective;
+mod enabled;
 pub mod exits;
 pub mod fate;
 pub mod inspect;
@@ -33,24 +35,20 @@ pub mod unit;
 pub mod version;
 pub mod words;
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
 use link::Link;
-use tokio::time::timeout;
 use version::Version;
 
 use super::Scope;
 use super::definition::Marked;
 use super::error::ServiceError;
 use super::manager::{Circumstances, Manager, Unwritable};
-use super::observed::{Linger, Observed, Reached};
+use super::observed::Observed;
 use super::plan::{Desired, Step};
 use super::platform::Platform;
 use super::reach::Unreachable;
 use super::remote::Host;
 use super::spec::ServiceSpec;
-use super::{observed, place, record, redact};
+use super::{observed, record, redact};
 use crate::host;
 use crate::instance::{Env, Instance};
 
@@ -88,60 +86,7 @@ impl Systemd {
         let unit = instance.unit_name();
         Self { instance: instance.clone(), env: env.clone(), unit, link, elsewhere }
     }
-
-    /// What the manager says about the unit.
-    async fn ask(&self) -> Result<Reached, Unreachable> {
-        let link = self.link.as_ref().map_err(Clone::clone)?;
-        let answers = async {
-            let wanted = link.wanted_by(words::start_target(self.instance.scope), &self.unit).await?;
-            Ok((link.service(&self.unit).await?.unit_state(wanted), link.unit_path().await?))
-        };
-        let silent = || Unreachable::Silent { seconds: ANSWER_DEADLINE.as_secs() };
-        let answers = timeout(ANSWER_DEADLINE, answers).await.map_err(|_| silent())?;
-        let (state, unit_path) = answers.map_err(|error: ServiceError| Unreachable::NoAnswer {
-            why: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
-        })?;
-        let own = &self.instance.paths.unit_dir;
-        let reads_directory = unit_path.iter().any(|dir| Path::new(dir) == own)
-            || unit_path.iter().any(|dir| place::same_place(dir.as_ref(), own));
-        let version = link.version().to_owned();
-        let failed = state.active_state == "failed" || state.awaits_restart();
-        let failure = failed.then(|| exits::why_down(&state).0);
-        Ok(self.respelled(Reached { via: link.via(), version, reads_directory, failure, state }))
-    }
-
-    /// The machine's services outlive every session.
-    async fn linger(&self) -> Linger {
-        match self.instance.scope {
-            Scope::User if self.elsewhere => {
-                Linger::Unknown("it is not asked about on another machine".to_owned())
-            }
-            Scope::User => linger::read(&self.env).await,
-            Scope::System => Linger::NotNeeded,
-        }
-    }
-
-    /// With our own path for our own file, where the manager knows the home directory by another name.
-    fn respelled(&self, mut reached: Reached) -> Reached {
-        if self.elsewhere {
-            return reached;
-        }
-        let own = &self.instance.paths.unit;
-        let same = |path: &PathBuf| path.file_name() == own.file_name() && same_parent(path, own);
-        if reached.state.fragment_path.as_ref().is_some_and(same) {
-            reached.state.fragment_path = Some(own.clone());
-        }
-        reached
-    }
 }
-
-/// Links in the last part are not followed: a linked unit is another one than its target.
-fn same_parent(a: &Path, b: &Path) -> bool {
-    a.parent().zip(b.parent()).is_some_and(|(a, b)| place::same_place(a, b))
-}
-
-/// How long the manager may take to answer the questions of one look.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 
 impl Manager for Systemd {
     async fn observe(&self) -> Observed {

@@ -74,7 +74,8 @@ async fn check_definition(systemd: &Systemd, link: &Link, strict: bool) -> Resul
         return Err(ServiceError::NotTaken { unit, why: format!("{}: {why}", state.load_state) });
     }
     let own = systemd.instance.paths.unit.clone();
-    let same = |path: &PathBuf| path.file_name() == own.file_name() && super::same_parent(path, &own);
+    let same =
+        |path: &PathBuf| path.file_name() == own.file_name() && super::answers::same_parent(path, &own);
     if !state.fragment_path.as_ref().is_some_and(same) {
         let from = state.fragment_path.map_or_else(String::new, |path| path.display().to_string());
         let why = format!("it has one from {from} instead");

@@ -132,6 +132,7 @@ impl Properties {
             result: self.text("Result").to_owned(),
             unit_file_state: self.text("UnitFileState").to_owned(),
             wanted_at_login,
+            wanted_on_disk: wanted_at_login,
             fragment_path: some(self.text("FragmentPath")).map(PathBuf::from),
             drop_in_paths: self.list("DropInPaths").into_iter().map(PathBuf::from).collect(),
             need_daemon_reload: self.flag("NeedDaemonReload"),

@@ -29,15 +29,17 @@ pub struct Systemctl {
 }
 
 impl Systemctl {
-    /// Asks the manager for its version, to see whether there is a way at all.
-    pub async fn connect(ways: &Ways) -> Result<Self, Unreachable> {
+    /// Asks the manager for its version, to see whether there is a way at all, and for the directories that it reads
+    /// units from.
+    pub async fn connect(ways: &Ways) -> Result<(Self, Vec<PathBuf>), Unreachable> {
         let mut this =
             Self { scope: ways.scope, runtime_dir: ways.runtime_dir.clone(), version: String::new() };
-        let args = ["show", "--property=Version", "--value"];
+        let args = ["show", "--property=Version,UnitPath"];
         match this.run(&args, QUERY_DEADLINE).await {
             Ok(finished) if finished.status.success() => {
-                finished.stdout.trim().clone_into(&mut this.version);
-                Ok(this)
+                let shown = shown(&finished.stdout);
+                shown.text("Version").clone_into(&mut this.version);
+                Ok((this, shown.list("UnitPath").into_iter().map(PathBuf::from).collect()))
             }
             Ok(finished) if kind_of_text(&finished.stderr) == CallKind::Lost => Err(ways.not_running()),
             Ok(finished) => Err(Unreachable::NoTool { why: finished.stderr.trim().to_owned() }),
@@ -51,13 +53,6 @@ impl Systemctl {
     /// The manager's version, as it prints it.
     pub fn version(&self) -> &str {
         &self.version
-    }
-
-    /// The directories it reads units from.
-    pub async fn unit_path(&self) -> Result<Vec<String>, ServiceError> {
-        let shown =
-            self.call("tell where it reads units", &["show", "--property=UnitPath", "--value"]).await?;
-        Ok(shell_words(&shown))
     }
 
     /// The variables that it gives to everything it starts.
@@ -74,8 +69,21 @@ impl Systemctl {
 
     /// The properties of a unit.
     pub async fn unit(&self, name: &str) -> Result<Properties, ServiceError> {
-        let shown = self.call(&format!("describe {name}"), &["show", "--all", "--", name]).await?;
-        let pairs = shown.lines().filter_map(|line| line.split_once('='));
+        self.call(&format!("describe {name}"), &["show", "--all", "--", name]).await.map(|text| shown(&text))
+    }
+
+    /// What the manager has in memory about a unit: `systemctl show` would make it open the unit's file.
+    pub async fn known(&self, name: &str) -> Result<Properties, ServiceError> {
+        let args = ["list-units", "--all", "--full", "--plain", "--no-legend", "--", name];
+        let listed = self.call(&format!("describe {name}"), &args).await?;
+        let words = listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let found = words.into_iter().find(|words| words.first() == Some(&name));
+        let states = match found.as_deref() {
+            Some([_, load, active, sub, ..]) => [*load, *active, *sub],
+            _ => ["not-found", "inactive", "dead"],
+        };
+        let names = ["LoadState", "ActiveState", "SubState"];
+        let pairs = names.into_iter().zip(states);
         Ok(Properties(pairs.map(|(key, value)| (key.to_owned(), Value::Text(value.to_owned()))).collect()))
     }
 
@@ -108,12 +116,14 @@ impl Systemctl {
         self.call(&operation, &[verb.word(), "--no-block", "--", unit]).await.map(drop)
     }
 
-    /// Runs a job and waits for its end, telling at every tick what the unit is like.
+    /// Runs a job and waits for its end, telling at every tick what the unit is like: all of it, or only what the manager
+    /// has in memory.
     pub async fn job(
         &self,
         verb: Verb,
         unit: &str,
         deadline: Duration,
+        in_memory: bool,
         tick: &mut Tick<'_>,
     ) -> Result<JobEnd, ServiceError> {
         let begin = Instant::now();
@@ -133,7 +143,8 @@ impl Systemctl {
                     Err(error) => Err(call_refused(&format!("{} {unit}", verb.word()), CallKind::Other, chain(&error))),
                 },
                 _ = ticks.tick() => {
-                    if let Ok(properties) = self.unit(unit).await {
+                    let asked = if in_memory { self.known(unit).await } else { self.unit(unit).await };
+                    if let Ok(properties) = asked {
                         tick(begin.elapsed(), &properties.unit_state(false));
                     }
                 }
@@ -167,6 +178,12 @@ impl Systemctl {
         command.env("LC_ALL", "C.UTF-8").env("SYSTEMD_COLORS", "0");
         process::run(command, deadline).await
     }
+}
+
+/// What `systemctl show` prints.
+fn shown(text: &str) -> Properties {
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    Properties(pairs.map(|(key, value)| (key.to_owned(), Value::Text(value.to_owned()))).collect())
 }
 
 /// How a job ended, by the words of systemctl, which has no other way to say it.
