@@ -70,7 +70,7 @@ const WAYS: &[(&str, Way)] = &[
 ];
 
 /// Flags with which a command looks where the manager does not.
-const CLOSER: [&str; 2] = ["deep", "watch"];
+const CLOSER: [&str; 3] = ["deep", "watch", "strict"];
 /// Options whose values are secrets, by the names that clap has for them.
 const SECRET: [&str; 4] = ["token", "password", "target-token", "target-password"];
 
@@ -226,6 +226,8 @@ mod tests {
             ("gateway status", Way::Manager),
             ("gateway status --deep", Way::Program),
             ("gateway status --watch", Way::Program),
+            ("gateway status --strict", Way::Program),
+            ("gateway stop --disable", Way::Manager),
             ("gateway status --url ws://x --token y", Way::Nowhere(SECRETS)),
             ("gateway --token y install", Way::Nowhere(SECRETS)),
             ("devices list --password y", Way::Nowhere(SECRETS)),

@@ -71,6 +71,59 @@ fn enable_and_disable_concern_the_next_login_and_nothing_else() {
     assert_eq!(machine.status()["service"]["facts"]["enabled"]["is"], "yes");
 }
 
+/// Lifecycle notes C6: a stop lasts until the next boot, unless it is for good.
+#[test]
+fn a_stop_for_good_outlasts_the_manager_until_it_is_enabled_or_started() {
+    let machine = set_up();
+    machine.user("idlehands gateway install").ok();
+    let again = |up: bool| {
+        machine.root("systemctl restart user@4711.service").ok();
+        machine.wait(UNIT, &[("ActiveState", if up { "active" } else { "inactive" })]);
+    };
+    machine.user("idlehands gateway stop").ok();
+    again(true);
+
+    let stopped = machine.user("idlehands gateway stop --disable");
+    assert_eq!(stopped.ok(), format!("Stopped and disabled systemd service: {UNIT}"), "{stopped}");
+    assert_eq!(stopped.stderr, "", "nothing is left to be done by hand");
+    again(false);
+    let twice = machine.user("idlehands gateway stop --disable");
+    assert_eq!(twice.ok(), "Nothing to do: the gateway service neither runs nor starts by itself");
+
+    // A start is for now, and says so; enabling it is for the next time.
+    let started = machine.user("idlehands gateway start");
+    let note = "note: it does not start by itself at login: idlehands gateway enable";
+    assert!(started.ok().starts_with("Started ") && started.stderr.contains(note), "{started}");
+    machine.user("idlehands gateway enable").ok();
+    again(true);
+}
+
+#[test]
+fn a_strict_status_fails_where_the_doctor_finds_something() {
+    let machine = set_up();
+    machine.user("idlehands gateway install").ok();
+    let well = machine.user("idlehands gateway status --strict");
+    assert!(well.ok().contains("\nDoctor: no problems found"), "{well}");
+    machine
+        .user(&format!(
+            "sed -i s/^Restart=.*/Restart=no/ .config/systemd/user/{UNIT}; systemctl --user daemon-reload"
+        ))
+        .ok();
+    assert_eq!(machine.user("idlehands gateway status").code, 0, "nobody asked for more");
+    let drifted = machine.user("idlehands gateway status --strict");
+    assert_eq!(drifted.code, 6, "{drifted}");
+    assert!(drifted.stdout.contains("\n- drift."), "{drifted}");
+    let json = machine.user("idlehands gateway status --strict --json");
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(
+        (&json["audit"]["ok"], &json["audit"]["findings"][0]["key"]),
+        (&json!(false), &json!("Restart"))
+    );
+    machine.user("idlehands gateway stop").ok();
+    assert_eq!(machine.user("idlehands gateway status --strict").code, 3, "what is down is told as down");
+    assert_eq!(machine.user("idlehands gateway status --require-rpc").code, 9);
+}
+
 #[test]
 fn an_install_can_be_looked_at_before_it_is_done() {
     let machine = set_up();

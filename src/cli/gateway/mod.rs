@@ -43,7 +43,7 @@ enum Command {
     /// Start the service
     Start(service::How),
     /// Stop the service; it stays down until it is started, or until the next login or boot
-    Stop(service::How),
+    Stop(Stop),
     /// Restart the service
     Restart(service::How),
     /// Have the running service look at its configuration again
@@ -62,6 +62,15 @@ enum Command {
     Health(health::Args),
 }
 
+#[derive(Debug, ClapArgs)]
+struct Stop {
+    /// Nor start it at the next login or boot, until it is enabled
+    #[arg(long)]
+    disable: bool,
+    #[command(flatten)]
+    how: service::How,
+}
+
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     if !matches!(args.command, None | Some(Command::Run(_)))
         && let Some(flag) = args.run.first_given()
@@ -74,7 +83,10 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         Some(Command::Install(install)) => install::run(install, context, ui),
         Some(Command::Uninstall(how)) => carry_out(&verbs::UNINSTALL, &Wanted::default(), &how, context, ui),
         Some(Command::Start(how)) => carry_out(&verbs::START, &Wanted::default(), &how, context, ui),
-        Some(Command::Stop(how)) => carry_out(&verbs::STOP, &Wanted::default(), &how, context, ui),
+        Some(Command::Stop(Stop { disable, how })) => {
+            let verb = if disable { &verbs::STOP_FOR_GOOD } else { &verbs::STOP };
+            carry_out(verb, &Wanted::default(), &how, context, ui)
+        }
         Some(Command::Restart(how)) => carry_out(&verbs::RESTART, &Wanted::default(), &how, context, ui),
         Some(Command::Reload(how)) => carry_out(&verbs::RELOAD, &Wanted::default(), &how, context, ui),
         Some(Command::Enable(how)) => carry_out(&verbs::ENABLE, &Wanted::default(), &how, context, ui),

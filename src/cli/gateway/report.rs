@@ -27,6 +27,17 @@ pub(super) fn describe(found: &Report, context: &Context, ui: &mut Ui) {
         Some(rpc) => probe(rpc, ui),
         None => ui.out("RPC probe: skipped (--no-probe)"),
     }
+    if let Some(audit) = &found.audit {
+        ui.out(&match audit.findings.len() {
+            0 => "Doctor: no problems found".to_owned(),
+            1 => "Doctor: 1 problem".to_owned(),
+            many => format!("Doctor: {many} problems"),
+        });
+        audit.findings.iter().for_each(|finding| ui.out(&format!("- {}: {}", finding.id, finding.summary)));
+        if !audit.ok {
+            ui.hint(&format!("Look closer: {} doctor", context.instance.command()));
+        }
+    }
     advice(found, context, ui);
 }
 

@@ -140,9 +140,7 @@ pub(super) fn carry_out(
         _ => context.config_or_default(ui),
     };
     context.block_on(async {
-        let changes =
-            matches!(verb.intent, Intent::Install(_) | Intent::Uninstall | Intent::Enable | Intent::Disable)
-                && acts_here;
+        let changes = verb.intent.writes() && acts_here;
         let failed = |error: ServiceError| service_error(error, context);
         if changes {
             only_root(verb.name, context)?;

@@ -14,6 +14,9 @@ use crate::cli::ui::Ui;
 use crate::client::ClientError;
 use crate::config::resolve::{gateway_bind, gateway_port};
 use crate::config::{Config, Problem, tilde_path};
+use crate::doctor;
+use crate::doctor::facts::Circumstances;
+use crate::doctor::finding::Finding;
 use crate::exit::ExitCode;
 use crate::gateway::{self, Holder};
 use crate::host::port::{self, Owner};
@@ -22,6 +25,7 @@ use crate::protocol::methods::status::Status;
 use crate::service::facts::{Answer, Facts, Headline};
 use crate::service::hardening::Hardening;
 use crate::service::manager::Manager;
+use crate::service::native::Native;
 use crate::service::observed::Observed;
 use crate::service::redact;
 use crate::service::systemd::unit::Installed;
@@ -43,6 +47,9 @@ pub(super) struct Args {
     /// Fail unless the gateway answers
     #[arg(long)]
     pub require_rpc: bool,
+    /// Fail, with exit code 6, where the doctor finds something wrong with the service or the gateway
+    #[arg(long, conflicts_with = "watch")]
+    strict: bool,
     #[command(flatten)]
     pub target: target::Args,
 }
@@ -60,6 +67,9 @@ pub(super) struct Report {
     pub rpc: Option<Rpc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<PortPart>,
+    /// What the doctor found, if it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
     pub log_file: String,
     pub cli_version: &'static str,
 }
@@ -117,6 +127,13 @@ pub(super) struct Rpc {
     pub server_version: Option<String>,
 }
 
+/// What the doctor found that counts.
+#[derive(Serialize)]
+pub(super) struct Audit {
+    pub ok: bool,
+    pub findings: Vec<Finding>,
+}
+
 #[derive(Serialize)]
 pub(super) struct PortPart {
     pub port: u16,
@@ -145,7 +162,9 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     }
     let found = look(&args, context)?;
     show(&found, &args, context, ui);
-    Ok(exit_code(&found.runtime, found.rpc.as_ref(), &found.service.facts, args.require_rpc))
+    let code = exit_code(&found.runtime, found.rpc.as_ref(), &found.service.facts, args.require_rpc);
+    let drift = found.audit.as_ref().is_some_and(|audit| !audit.ok);
+    Ok(if code == ExitCode::Ok && drift { ExitCode::Drift } else { code })
 }
 
 pub(super) fn show(found: &Report, args: &Args, context: &Context, ui: &mut Ui) {
@@ -166,16 +185,17 @@ pub(super) fn exit_code(runtime: &Runtime, rpc: Option<&Rpc>, facts: &Facts, req
 pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
     let loaded = context.source().load();
     let config = loaded.config.as_ref().cloned().unwrap_or_default();
-    let (observed, health, rpc, holder) = context.block_on(async {
+    let (observed, health, rpc, audit, holder) = context.block_on(async {
         let manager = context.manager().await;
         let observed = manager.observe().await;
+        let audit = if args.strict { Some(examine(&manager, context).await?) } else { None };
         let holder = target::holder(context);
         if args.no_probe {
-            return Ok((observed, None, None, holder));
+            return Ok((observed, None, None, audit, holder));
         }
         let health = Health::new(None, &config, context).of(&observed).await;
         let rpc = ask(args, &config, context).await;
-        Ok((observed, health, Some(rpc), holder))
+        Ok((observed, health, Some(rpc), audit, holder))
     })?;
     let facts = Facts::of(&observed, health);
     let runtime = runtime(&observed, &facts, holder.as_ref());
@@ -208,10 +228,24 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
         runtime,
         rpc,
         port: args.deep.then(|| port_part(listens)),
+        audit,
         log_file: log_file(&config, context),
         cli_version: env!("CARGO_PKG_VERSION"),
         service: ServicePart { facts, hardening, observed },
     })
+}
+
+/// Asks the doctor, who looks at more than a status does.
+async fn examine(manager: &Native, context: &Context) -> Result<Audit, CliError> {
+    let program = context.program().map_err(|error| {
+        CliError::new(ExitCode::Failed, "cannot find this program's own path").cause(error)
+    })?;
+    let Context { instance, env, dirs, .. } = context;
+    let facts =
+        doctor::facts::Facts::gather(Circumstances { instance, env, dirs, program: &program, manager });
+    let findings = doctor::diagnose(&facts.await);
+    let findings: Vec<Finding> = findings.into_iter().filter(Finding::counts).collect();
+    Ok(Audit { ok: findings.is_empty(), findings })
 }
 
 /// A gateway in the foreground runs too: the lock says so (runbooks, "5-minute local startup").

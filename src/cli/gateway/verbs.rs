@@ -30,6 +30,15 @@ pub(super) const STOP: Verb = Verb {
     already: "the gateway service is not running",
 };
 
+/// `gateway stop --disable`: stops the service, which does not start by itself any more either.
+pub(super) const STOP_FOR_GOOD: Verb = Verb {
+    intent: Intent::StopForGood,
+    name: "stop",
+    done: "Stopped and disabled",
+    result: "stopped",
+    already: "the gateway service neither runs nor starts by itself",
+};
+
 /// `gateway restart`: starts the service anew, and proves that it is a new process that answers.
 pub(super) const RESTART: Verb = Verb {
     intent: Intent::Restart,

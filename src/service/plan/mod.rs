@@ -32,6 +32,8 @@ pub enum Intent {
     Start,
     /// It does not run, until it is started, or the next login or boot.
     Stop,
+    /// It does not run, and does not start by itself any more.
+    StopForGood,
     /// A new process runs.
     Restart,
     /// The process that runs looks at its configuration again.
@@ -118,6 +120,7 @@ pub fn plan(intent: Intent, desired: Option<&Desired>, observed: &Observed) -> R
         (Intent::Uninstall, _) => uninstall::plan_uninstall(look)?,
         (Intent::Start, _) => verbs::plan_start(look)?,
         (Intent::Stop, _) => verbs::plan_stop(look)?,
+        (Intent::StopForGood, _) => verbs::plan_stop_for_good(look)?,
         (Intent::Restart, _) => verbs::plan_restart(look)?,
         (Intent::Reload, _) => verbs::plan_reload(look)?,
         (Intent::Enable, _) => verbs::plan_enable(look)?,

@@ -2,10 +2,17 @@
 
 use std::ffi::OsString;
 
-use super::{Decided, Look, Refusal, Step, planned};
+use super::{Decided, Intent, Look, Refusal, Step, planned};
 use crate::service::definition::{Found, Standing};
 use crate::service::observed::Observed;
 use crate::service::systemd::words::start_time;
+
+impl Intent {
+    /// Whether it changes what is on disk, and not only what runs.
+    pub const fn writes(self) -> bool {
+        !matches!(self, Self::Start | Self::Stop | Self::Restart | Self::Reload)
+    }
+}
 
 /// Why a job is not waited for.
 pub(super) const INSIDE: &str = "this command runs inside the service and will be stopped with it: the job is only handed to the \
@@ -29,6 +36,10 @@ pub(super) fn plan_start(look: Look<'_>) -> Decided {
             if state.awaits_restart() { Step::Restart { wait: true } } else { Step::Start { wait: true } };
         steps.push(planned(job, &format!("it is {}", state_words(look))));
         steps.push(planned(Step::Prove { answers: true }, "a finished job alone proves nothing"));
+    }
+    if !state.wanted_at_login {
+        let Observed { scope, command, .. } = look.observed;
+        notes.push(format!("it does not start by itself {}: {command} gateway enable", start_time(*scope)));
     }
     notes.extend(drop_in_note(look.observed));
     notes.extend(other_owner_note(look.observed));
@@ -65,6 +76,19 @@ pub(super) fn plan_stop(look: Look<'_>) -> Decided {
         let Observed { platform, scope, unit, .. } = look.observed;
         notes.push(platform.stays_stopped(*scope, unit));
     }
+    Ok((steps, notes))
+}
+
+/// Disabled first: were it the other way round, a login in between would start it again.
+pub(super) fn plan_stop_for_good(look: Look<'_>) -> Decided {
+    let (stop, mut notes) = plan_stop(look)?;
+    if is_absent(look) {
+        return Ok((stop, notes));
+    }
+    let (mut steps, _) = plan_disable(look)?;
+    steps.extend(stop);
+    // Those that tell how to stop it for good.
+    notes.retain(|note| note == INSIDE);
     Ok((steps, notes))
 }
 
@@ -220,5 +244,65 @@ fn state_words(look: Look<'_>) -> String {
         "failed" => format!("failed ({})", state.result),
         "activating" if state.awaits_restart() => "waiting to be restarted after a failure".to_owned(),
         other => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::observed::{self, Reached, UnitState, Via};
+
+    const UNIT: &str = "a-gateway.service";
+
+    /// What is decided about a service with these states, as text.
+    fn decided(
+        decide: fn(Look<'_>) -> Decided,
+        active: &str,
+        file: &str,
+        standing: Standing,
+    ) -> (String, Vec<String>) {
+        let mut observed = observed::sample(UNIT, "/a-gateway.service");
+        observed.definition.standing = standing;
+        let state = UnitState {
+            load_state: if standing == Standing::Missing { "not-found" } else { "loaded" }.to_owned(),
+            active_state: active.to_owned(),
+            unit_file_state: file.to_owned(),
+            wanted_at_login: file == "enabled",
+            ..UnitState::default()
+        };
+        let reached =
+            Reached { via: Via::Bus, version: "252".to_owned(), reads_directory: true, failure: None, state };
+        match decide(Look { observed: &observed, reached: &reached }) {
+            Ok((steps, notes)) => {
+                let steps: Vec<String> = steps.iter().map(|planned| planned.step.to_string()).collect();
+                (steps.join(", "), notes)
+            }
+            Err(refusal) => (refusal.to_string(), Vec::new()),
+        }
+    }
+
+    #[test]
+    fn whoever_stops_it_for_good_disables_it_first() {
+        let table = [
+            ("active", "enabled", Standing::Ours, "disable, reload the manager's definitions, stop"),
+            ("inactive", "enabled", Standing::Ours, "disable, reload the manager's definitions"),
+            ("active", "disabled", Standing::Ours, "stop"),
+            ("inactive", "disabled", Standing::Ours, ""),
+            ("active", "", Standing::Missing, "stop"),
+            ("inactive", "", Standing::Missing, "a-gateway.service is not installed"),
+        ];
+        for (active, file, standing, expected) in table {
+            let (steps, notes) = decided(plan_stop_for_good, active, file, standing);
+            assert_eq!((steps.as_str(), notes.len()), (expected, 0), "{active}, {file}: {notes:?}");
+        }
+        let (linked, _) = decided(plan_stop_for_good, "active", "enabled", Standing::Linked);
+        assert!(linked.contains("is managed elsewhere"), "{linked}");
+    }
+
+    #[test]
+    fn a_start_says_that_it_is_for_now_only() {
+        let note = "it does not start by itself at login: gateway gateway enable";
+        assert_eq!(decided(plan_start, "inactive", "disabled", Standing::Ours).1, [note]);
+        assert!(decided(plan_start, "inactive", "enabled", Standing::Ours).1.is_empty());
     }
 }
