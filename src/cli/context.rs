@@ -33,10 +33,11 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(started: Started, brand: Brand, global: &Global) -> Result<Self, CliError> {
-        let Started { platform, argv, env, running } = started;
+        let Started { platform, argv, env, running, system } = started;
         let profile = profile(brand, &env, global)?;
-        let dirs =
-            host::dirs::find(&env).map_err(|error| CliError::new(ExitCode::Failed, error.to_string()))?;
+        let found = host::dirs::find(&env);
+        let found = found.map_err(|error| CliError::new(ExitCode::Failed, error.to_string()))?;
+        let dirs = BaseDirs { system, ..found };
         let instance = match global.system {
             true => Instance::of_system(brand, profile, &dirs),
             false => Instance::new(brand, profile, &env, &dirs),

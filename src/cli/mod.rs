@@ -31,7 +31,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::exit::ExitCode;
 use crate::host;
-use crate::instance::{Brand, Env};
+use crate::instance::{Brand, Env, SystemDirs};
 use crate::service::native::HERE;
 use crate::service::platform::Platform;
 use args::{Cli, Command};
@@ -49,6 +49,7 @@ pub fn main() -> ExitCode {
         env: host::env::snapshot(),
         // Only a service needs to know, and says so.
         running: host::process::running().unwrap_or_default(),
+        system: SystemDirs::under("/"),
     })
 }
 
@@ -63,6 +64,8 @@ pub struct Started {
     pub env: Env,
     /// The file that runs; empty when the system does not tell.
     pub running: PathBuf,
+    /// Where the machine's own services keep their files.
+    pub system: SystemDirs,
 }
 
 /// The whole command line under a given brand: name, version and help texts carry it.

@@ -40,6 +40,8 @@ pub struct SystemDirs {
     pub units: PathBuf,
     /// The same on macOS: `/Library/LaunchDaemons`.
     pub jobs: PathBuf,
+    /// What is defined there for every user: `/Library/LaunchAgents`.
+    pub agents: PathBuf,
 }
 
 impl SystemDirs {
@@ -53,6 +55,7 @@ impl SystemDirs {
             runtime: root.join("run"),
             units: root.join("etc/systemd/system"),
             jobs: root.join("Library/LaunchDaemons"),
+            agents: root.join("Library/LaunchAgents"),
         }
     }
 }

@@ -54,6 +54,8 @@ pub struct Inspection {
     pub unit: Option<PathBuf>,
     /// Whether that file is ours to write.
     pub own: bool,
+    /// Its permissions, where others could change it and the manager therefore does not use it.
+    pub open_to_others: Option<u32>,
     /// Definitions of the same name that are not the one that counts.
     pub others: Vec<PathBuf>,
     /// Drop-ins that apply, in order.
@@ -209,6 +211,8 @@ pub enum NeedKind {
     Credential,
     /// Variables.
     Variables,
+    /// To write to what it says.
+    Output,
 }
 
 /// Another gateway's service.

@@ -42,9 +42,7 @@ impl Native {
         }
         match platform {
             Platform::Systemd => Self::Systemd(Systemd::connect(instance, env).await),
-            Platform::Launchd => {
-                Self::Launchd(Launchd::connect(instance, env, dirs.system.jobs.clone()).await)
-            }
+            Platform::Launchd => Self::Launchd(Launchd::connect(instance, env, &dirs.system).await),
         }
     }
 }

@@ -28,6 +28,9 @@ pub struct State {
     pub jobs: BTreeMap<String, Job>,
     /// Overrides by label: whether it is disabled.
     pub overrides: BTreeMap<String, bool>,
+    /// Variables that every job has from launchd.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
     /// Every call, in order.
     pub calls: Vec<String>,
     generation: u64,
@@ -83,7 +86,8 @@ pub struct Job {
     pub kicked_until: Option<u64>,
     /// When it is to be started.
     pub start_at: Option<u64>,
-    started: u64,
+    /// When it was last started.
+    pub started: u64,
     generation: u64,
 }
 
@@ -141,7 +145,7 @@ impl Job {
     }
 }
 
-fn now() -> u64 {
+pub fn now() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
@@ -200,6 +204,14 @@ fn dispatch(path: &Path, words: &[&str]) -> Answer {
         ["kill", name, target] => {
             with_target(path, target, |state, domain, label| kill(state, domain, label, name))
         }
+        ["setenv", name, value] => State::with(path, |state| {
+            state.environment.insert((*name).to_owned(), (*value).to_owned());
+            Answer::default()
+        }),
+        ["unsetenv", name] => State::with(path, |state| {
+            state.environment.remove(*name);
+            Answer::default()
+        }),
         ["error", number] => Answer { out: format!("{number}: text\n"), ..Answer::default() },
         _ => answer(1, format!("Unrecognized subcommand: {}", words.join(" "))),
     }
@@ -278,7 +290,7 @@ fn print_disabled(state: &State, domain: &str) -> Answer {
 }
 
 fn print(state: &mut State, domain: &str, label: &str) -> Answer {
-    let garbage = state.knobs.garbage;
+    let (garbage, environment_of_launchd) = (state.knobs.garbage, state.environment.clone());
     let Some(job) = state.jobs.get(label).filter(|job| job.domain == domain) else {
         return no_service(domain, label);
     };
@@ -305,10 +317,9 @@ fn print(state: &mut State, domain: &str, label: &str) -> Answer {
         ("stderr path", "StandardErrorPath"),
     ];
     lines.extend(plain.iter().filter_map(|(name, key)| Some(format!("{name} = {}", text(key)?))));
-    lines.push(block(
-        "inherited environment",
-        vec!["SSH_AUTH_SOCK => /private/tmp/com.apple.launchd/Listeners".to_owned()],
-    ));
+    let mut inherited = vec!["SSH_AUTH_SOCK => /private/tmp/com.apple.launchd/Listeners".to_owned()];
+    inherited.extend(environment_of_launchd.iter().map(|(name, value)| format!("{name} => {value}")));
+    lines.push(block("inherited environment", inherited));
     lines.push(block("default environment", vec!["PATH => /usr/bin:/bin:/usr/sbin:/sbin".to_owned()]));
     lines.push(block(
         "environment",
@@ -397,7 +408,7 @@ fn bootstrap(path: &Path, domain: &str, plist: &str) -> Answer {
         let readable = std::fs::metadata(plist).is_ok_and(|meta| meta.permissions().mode() & 0o022 == 0);
         let text = std::fs::read(plist).ok().filter(|_| readable);
         let values = text.as_ref().and_then(|text| plist::from_bytes::<Value>(text).ok()?.into_dictionary());
-        let (Some(text), Some(values)) = (text, values) else { return failed(state, 5) };
+        let Some(values) = values else { return failed(state, 5) };
         let Some(label) = values.get("Label").and_then(Value::as_string).map(str::to_owned) else {
             return failed(state, 5);
         };
@@ -421,7 +432,7 @@ fn bootstrap(path: &Path, domain: &str, plist: &str) -> Answer {
         let job = Job {
             domain: domain.to_owned(),
             path: plist.to_owned(),
-            text: String::from_utf8_lossy(&text).into_owned(),
+            text: as_xml(&values),
             start_at: at_once.then(now),
             generation: state.generation,
             ..Job::default()
@@ -436,6 +447,13 @@ fn bootstrap(path: &Path, domain: &str, plist: &str) -> Answer {
             Answer::default()
         }
     }
+}
+
+/// As launchd keeps it, whatever form it had.
+fn as_xml(values: &Dictionary) -> String {
+    let mut bytes = Vec::new();
+    Value::Dictionary(values.clone()).to_writer_xml(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
 }
 
 fn bootout(state: &mut State, domain: &str, label: &str) -> Answer {

@@ -10,11 +10,13 @@
 )]
 
 mod crash;
+mod doctor;
 mod domains;
 mod fake;
 mod fake_tests;
 mod giving_up;
 mod install;
+mod mutation;
 mod roles;
 mod stepper;
 mod support;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use idlehands::cli::Started;
+use idlehands::instance::SystemDirs;
 use idlehands::service::platform::Platform;
 
 /// Which part.
@@ -33,7 +34,8 @@ fn play() {
             let program = std::env::var_os("SUITE_PROGRAM").unwrap();
             let argv = std::iter::once(program.clone()).chain(words.into_iter().map(Into::into)).collect();
             let env = std::env::vars_os().collect();
-            let started = Started { platform: Platform::Launchd, argv, env, running: program.into() };
+            let system = SystemDirs::under(std::env::var_os("SUITE_MACHINE").unwrap());
+            let started = Started { platform: Platform::Launchd, argv, env, running: program.into(), system };
             i32::from(idlehands::cli::run(started).number())
         }
         other => panic!("there is no part {other}"),

@@ -1,9 +1,11 @@
 //! A home directory with a fake launchd in it.
 
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -23,6 +25,8 @@ pub struct Mac {
     home: tempfile::TempDir,
     /// The port of the default instance.
     pub port: u16,
+    /// What keeps others of this suite from that port.
+    _lease: TcpListener,
 }
 
 /// A finished command.
@@ -37,7 +41,8 @@ impl Mac {
     /// A machine on which somebody is logged in at the screen.
     pub fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let this = Self { home, port: free_port() };
+        let (port, lease) = lease_port();
+        let this = Self { home, port, _lease: lease };
         let bin = this.path().join("bin");
         std::fs::create_dir_all(&bin).unwrap();
         std::fs::create_dir_all(this.path().join("run")).unwrap();
@@ -65,7 +70,7 @@ impl Mac {
     }
 
     /// Makes everything the user's who is logged in.
-    fn give(&self) {
+    pub fn give(&self) {
         if rustix::process::geteuid().is_root() {
             let given =
                 Command::new("chown").arg("-R").arg(format!("{USER}:{USER}")).arg(self.path()).status();
@@ -84,6 +89,7 @@ impl Mac {
     pub fn config(&self, more: &str) {
         let dir = self.path().join(".idlehands");
         std::fs::create_dir_all(&dir).unwrap();
+        self.private(&dir);
         let text = format!(
             "{{ gateway: {{ mode: 'local', port: {}, drainTimeoutMs: 1000, auth: {{ token: 'a-token-of-the-suite-0123456789' }} }} {more} }}",
             self.port
@@ -92,8 +98,28 @@ impl Mac {
         std::fs::set_permissions(dir.join("idlehands.json"), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
+    /// Lets nobody else look into a directory.
+    pub fn private(&self, dir: &Path) {
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+
     pub fn path(&self) -> &Path {
         self.home.path()
+    }
+
+    /// Unloads a job, and waits until it is gone.
+    #[track_caller]
+    pub fn unload(&self, label: &str) {
+        let domain = self.state(|state| state.jobs.get(label).map(|job| job.domain.clone()));
+        if let Some(domain) = domain {
+            self.launchctl(&format!("bootout {domain}/{label}"));
+            self.wait("an end", || self.state(|state| (!state.jobs.contains_key(label)).then_some(())));
+        }
+    }
+
+    /// Whether somebody listens on the port of the default instance.
+    pub fn answers(&self) -> bool {
+        std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
     }
 
     fn state_file(&self) -> PathBuf {
@@ -120,6 +146,7 @@ impl Mac {
         command
             .env("HOME", self.path())
             .env("PATH", path)
+            .env("SUITE_MACHINE", self.path().join("machine"))
             .env("SUITE_PROGRAM", env!("CARGO_BIN_EXE_idlehands"));
         command.stdin(Stdio::null());
         as_user(&mut command);
@@ -228,6 +255,18 @@ pub fn finished(mut child: Child) -> bool {
     false
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A port for a gateway, below those that the system hands out, and the one above it, which is held for as long as the
+/// port is in use: also by whoever else runs this suite.
+fn lease_port() -> (u16, TcpListener) {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 5000).unwrap();
+    loop {
+        let number = (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 5000;
+        let port = 20_000 + 2 * number;
+        if let Ok(lease) = TcpListener::bind(("127.0.0.1", port + 1))
+            && TcpListener::bind(("127.0.0.1", port)).is_ok()
+        {
+            return (port, lease);
+        }
+    }
 }

@@ -15,6 +15,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     found.extend(hidden(facts));
     found.extend(remembered(facts));
     found.extend(directory(facts));
+    found.extend(permissions(facts));
     found
 }
 
@@ -193,6 +194,20 @@ fn remembered(facts: &Facts) -> Option<Finding> {
         ),
         record::Found::Record(_) | record::Found::Missing => None,
     }
+}
+
+/// The manager does not use what others could have written.
+fn permissions(facts: &Facts) -> Option<Finding> {
+    let (mode, observed) = (facts.service.open_to_others?, &facts.service.observed);
+    let path = &observed.definition.path;
+    let (what, manager) = (observed.platform.definition(), observed.platform.name());
+    let summary = format!("others can change the {what}: {manager} does not load it");
+    Some(
+        Finding::new("definition.mode", Severity::Error, summary)
+            .differs(Some("0644".to_owned()), Some(format!("{mode:04o}")))
+            .at(path, None)
+            .repair(Class::Fix, [Action::Mode(path.clone(), 0o644)]),
+    )
 }
 
 fn directory(facts: &Facts) -> Option<Finding> {

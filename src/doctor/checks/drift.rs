@@ -65,6 +65,10 @@ fn repair(facts: &Facts, drift: &Drift) -> Repair {
         _ if drift.weight == Weight::Taste && !drift.mends => {
             return Repair { class: Class::Manual, actions: Vec::new() };
         }
+        // Without files beside it there is no way around somebody else's definition.
+        _ if !facts.service.own && !facts.service.observed.platform.has_drop_ins() => {
+            return Repair { class: Class::Manual, actions: Vec::new() };
+        }
         (Verdict::Elsewhere, _) => (Class::Fix, Action::Correct(name())),
         (_, Some(path)) if is_ours(facts, &path) => (Class::Force, Action::Uncover { path, names: name() }),
         (_, Some(_)) => (Class::Force, Action::Correct(name())),

@@ -13,6 +13,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
                 ("files.working-directory", "the working directory cannot be entered")
             }
             NeedKind::Credential => ("files.credential", "a credential cannot be read"),
+            NeedKind::Output => ("files.output", "there is no place for what it says"),
             NeedKind::Variables => ("files.environment", "a file of variables cannot be read"),
         };
         let mut finding =

@@ -2,6 +2,7 @@
 
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Action, Class, Finding, Severity};
+use crate::service::definition::Standing;
 use crate::service::inspection::Weight;
 use crate::service::redact;
 
@@ -52,11 +53,17 @@ pub(super) fn again(facts: &Facts) -> (Class, Vec<Action>) {
     let service = &facts.service;
     let wrong = service.drift.iter().any(|drift| drift.weight == Weight::Identity);
     let loaded = service.observed.manager.reached().is_some_and(|reached| reached.state.is_loaded());
+    let standing = service.observed.definition.standing;
+    let only_to_load = service.observed.platform.reads_only_to_load();
+    // What somebody else wrote is not what is to run.
+    let foreign =
+        only_to_load && matches!(standing, Standing::Foreign | Standing::Unreadable | Standing::Missing);
     match !wrong
+        && !foreign
         && loaded
         && service.needs.is_empty()
         // What launchd has loaded it drops with the restart.
-        && (service.stale.is_empty() || service.observed.platform.reads_only_to_load())
+        && (service.stale.is_empty() || only_to_load)
         && facts.config.config.is_ok()
     {
         true => (Class::Fix, vec![Action::Restart]),

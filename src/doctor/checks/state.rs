@@ -28,6 +28,12 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         let summary = format!("{name} restarted it {} times since it was started", state.n_restarts);
         found.push(Finding::new("state.restarts", Severity::Warning, summary).hint(logs.clone()));
     }
+    let there = facts.service.unit.is_some() && state.load_state == "not-found";
+    if there && platform.reads_only_to_load() {
+        let summary = format!("{} has not loaded it: it does not run until it is started", platform.name());
+        let finding = Finding::new("state.not-loaded", Severity::Info, summary);
+        found.push(finding.hint(format!("Start it: {command} gateway start")));
+    }
     if facts.service.frozen {
         let unit = &facts.service.observed.unit;
         let finding = Finding::new(

@@ -11,6 +11,7 @@ use std::time::Duration;
 use plist::Dictionary;
 use tokio::time::{Instant, sleep};
 
+use super::effective;
 use super::failure::Failure;
 use super::job::{self, Installed};
 use super::launchctl::{self, Answer, Domain, Look};
@@ -82,7 +83,7 @@ impl Control {
         let definition = self.definition()?;
         match self.look().await? {
             Look::Absent => self.load(&definition, way).await,
-            Look::Loaded(printed) if self.differs(&printed, &definition) => {
+            Look::Loaded(printed) if self.must_swap(&printed, &definition) => {
                 self.swap(&printed, &definition, way).await
             }
             Look::Loaded(printed) => self.kick(&printed, &definition, way).await,
@@ -123,7 +124,7 @@ impl Control {
         let Look::Loaded(printed) = self.look().await? else {
             return Err(Failure::refused("restart", &self.label, Answer::NoJob));
         };
-        if !self.differs(&printed, &definition) {
+        if !self.must_swap(&printed, &definition) {
             return detached("exec launchctl kickstart -k \"$1\"", &target, way.claim).map(drop);
         }
         let fallback = self.keep_loaded(&printed, way).unwrap_or_default();
@@ -160,11 +161,18 @@ impl Control {
 
     /// Whether what is loaded is another definition than this one.
     pub fn differs(&self, printed: &Printed, definition: &Dictionary) -> bool {
-        let wanted = Installed::read(definition, self.brand);
-        let signed = job::signature(&wanted.environment, self.brand);
-        signed != job::signature(&printed.environment, self.brand)
-            || (!printed.arguments.is_empty() && printed.arguments != wanted.command)
-            || printed.path.as_ref().is_some_and(|path| !place::same_place(Path::new(path), &self.plist))
+        !effective::out_of_force(printed, definition, self.brand).is_empty() || self.is_elsewhere(printed)
+    }
+
+    /// Whether it was loaded from another file.
+    pub fn is_elsewhere(&self, printed: &Printed) -> bool {
+        printed.path.as_ref().is_some_and(|path| !place::same_place(Path::new(path), &self.plist))
+    }
+
+    /// Whether a new process is not enough: another definition is loaded, or nobody can tell, for the one on disk was
+    /// changed since it was signed.
+    fn must_swap(&self, printed: &Printed, definition: &Dictionary) -> bool {
+        self.differs(printed, definition) || !job::is_told_apart(definition, self.brand)
     }
 
     /// Loads a job that is not loaded. Loading starts it.

@@ -11,7 +11,7 @@ use launchd::{Launchd as Job, LoadSessionType, ResourceLimits};
 use plist::{Dictionary, Value};
 use sha2::{Digest, Sha256};
 
-use super::property_list;
+use super::{meaning, property_list};
 use crate::instance::Brand;
 use crate::service::definition::Marked;
 use crate::service::spec::{Mark, ServiceSpec};
@@ -128,10 +128,12 @@ fn clean(what: &'static str, text: &str) -> Result<String, RenderError> {
     }
 }
 
-const COMMENT: &str = "Comment";
+/// The key with what people are told, and our mark.
+pub const COMMENT: &str = "Comment";
 const PROFILE: &str = "Profile";
 const GENERATOR: &str = "Generator";
 const CHECKSUM: &str = "Checksum";
+const REPLACES: &str = "Replaces";
 
 /// Puts the mark into the comment, and the checksum also where launchd shows it of a job that it has loaded: so that
 /// everybody can tell which definition that is.
@@ -152,6 +154,46 @@ pub fn resign(values: &mut Dictionary, brand: Brand) {
     if let Some(Value::Dictionary(environment)) = values.get_mut("EnvironmentVariables") {
         environment.insert(brand.var(DEFINITION), checksum.into());
     }
+}
+
+/// Puts the checksum where launchd shows it, and leaves the mark as it is: what somebody else wrote or changed is not
+/// ours for that.
+pub fn sign_for_loading(values: &mut Dictionary, brand: Brand) {
+    let checksum = checksum(values, brand);
+    let name = meaning::VARIABLES.to_owned();
+    if values.get(&name).is_none_or(|variables| variables.as_dictionary().is_none()) {
+        values.insert(name.clone(), Dictionary::new().into());
+    }
+    if let Some(Value::Dictionary(variables)) = values.get_mut(&name) {
+        variables.insert(brand.var(DEFINITION), checksum.into());
+    }
+}
+
+/// Makes a definition of ours another one that means the same, in place of one that was changed and still has its
+/// checksum: launchd may have loaded that.
+pub fn sign_apart(values: &mut Dictionary, changed: &Dictionary, brand: Brand) {
+    let key = brand.extension_key(REPLACES);
+    let said = property_list::text(values, COMMENT).unwrap_or_default();
+    let said = format!("{said} {key}={:.8}", checksum(changed, brand));
+    values.insert(COMMENT.to_owned(), said.into());
+    resign(values, brand);
+}
+
+/// Whether what launchd shows of a definition tells it from every other one: it was not changed since it was signed.
+pub fn is_told_apart(values: &Dictionary, brand: Brand) -> bool {
+    let variables = Installed::read(values, brand).environment;
+    signature(&variables, brand).is_some_and(|signed| signed == checksum(values, brand))
+}
+
+/// Whether launchd would show two definitions by the same sign.
+pub fn have_one_signature(a: &Dictionary, b: &Dictionary, brand: Brand) -> bool {
+    let signed = |values| signature(&Installed::read(values, brand).environment, brand).map(str::to_owned);
+    signed(a).is_some() && signed(a) == signed(b)
+}
+
+/// Whether a variable is but our mark.
+pub fn is_mark(name: &str, brand: Brand) -> bool {
+    name == brand.var(DEFINITION)
 }
 
 /// The variable with the checksum, without the brand's prefix.
@@ -197,25 +239,6 @@ fn word(values: &Dictionary, brand: Brand, name: &str) -> Option<String> {
     let key = format!("{}=", brand.extension_key(name));
     let said = property_list::text(values, COMMENT)?;
     said.split(' ').find_map(|word| word.strip_prefix(&key)).map(str::to_owned)
-}
-
-/// Whether two definitions mean the same: our mark does not count.
-pub fn same_job(a: &Dictionary, b: &Dictionary, brand: Brand) -> bool {
-    let meaning = |values: &Dictionary| {
-        let mut bare = values.clone();
-        bare.remove(COMMENT);
-        if let Some(Value::Dictionary(environment)) = bare.get_mut("EnvironmentVariables") {
-            environment.remove(&brand.var(DEFINITION));
-        }
-        // launchd.plist(5): a number, or a text in octal.
-        if let Some(umask) =
-            property_list::text(&bare, "Umask").and_then(|text| u64::from_str_radix(text, 8).ok())
-        {
-            bare.insert("Umask".to_owned(), umask.into());
-        }
-        property_list::to_xml(&bare)
-    };
-    meaning(a) == meaning(b)
 }
 
 /// What an installed definition says.
@@ -332,12 +355,27 @@ mod tests {
     #[test]
     fn marks_and_spellings_do_not_change_the_meaning() {
         let text = render(&spec(), &setting()).unwrap();
-        let newer = text.replace("X-Fased-Generator=", "X-Fased-Generator=0.0.0-");
-        assert!(same_job(&values(&text), &values(&newer), Brand::Fased));
-        let octal = text.replace("<integer>63</integer>", "<string>077</string>");
-        assert!(same_job(&values(&text), &values(&octal), Brand::Fased));
-        let other = text.replace("<integer>63</integer>", "<integer>18</integer>");
-        assert!(!same_job(&values(&text), &values(&other), Brand::Fased));
+        let same = |other: &str| meaning::same_job(&values(&text), &values(other), Brand::Fased);
+        assert!(same(&text.replace("X-Fased-Generator=", "X-Fased-Generator=0.0.0-")));
+        assert!(same(&text.replace("<integer>63</integer>", "<string>077</string>")));
+        assert!(!same(&text.replace("<integer>63</integer>", "<integer>18</integer>")));
+        let mut apart = values(&text);
+        sign_apart(&mut apart, &values(&text), Brand::Fased);
+        assert!(same(&property_list::to_xml(&apart)) && mark_of(&apart, Brand::Fased) == Marked::Intact);
+        let shown = |values| {
+            signature(&Installed::read(values, Brand::Fased).environment, Brand::Fased).map(str::to_owned)
+        };
+        assert_ne!(shown(&apart), shown(&values(&text)));
+    }
+
+    #[test]
+    fn a_changed_definition_is_not_told_apart_until_it_is_signed_for_loading() {
+        let mut changed = values(&render(&spec(), &setting()).unwrap());
+        assert!(is_told_apart(&changed, Brand::Fased));
+        changed.insert("Nice".to_owned(), 5.into());
+        assert!(!is_told_apart(&changed, Brand::Fased));
+        sign_for_loading(&mut changed, Brand::Fased);
+        assert!(is_told_apart(&changed, Brand::Fased) && mark_of(&changed, Brand::Fased) == Marked::Broken);
     }
 
     #[test]

@@ -140,9 +140,14 @@ pub async fn look(domain: Domain, label: &str) -> Result<Look, Failure> {
 
 /// Whether a label is forbidden by an override.
 pub async fn is_disabled(domain: Domain, label: &str) -> Result<bool, Failure> {
+    Ok(print::override_of(&overrides(domain).await?, label).unwrap_or(false))
+}
+
+/// What launchctl says of the labels that are forbidden, or allowed again.
+pub async fn overrides(domain: Domain) -> Result<String, Failure> {
     let (answer, text) = ask(&["print-disabled", &domain.to_string()]).await?;
     match answer {
-        Answer::Done => Ok(print::override_of(&text, label).unwrap_or(false)),
+        Answer::Done => Ok(text),
         other => Err(Failure::refused("list what is disabled in", &domain.to_string(), other)),
     }
 }

@@ -4,17 +4,24 @@
 //! `launchctl`'s and `print`'s. How a verb is carried through a manager that answers before it has done anything is
 //! `control`'s.
 
+pub mod contract;
 mod control;
+mod desire;
 mod disk;
 mod domain;
+pub mod drift;
+pub mod effective;
 pub mod failure;
 mod inspect;
 pub mod job;
 mod launchctl;
+pub mod lines;
+pub mod meaning;
 mod perform;
 pub mod print;
 pub mod property_list;
 mod prove;
+pub mod siblings;
 mod state;
 pub mod words;
 
@@ -22,36 +29,34 @@ use std::cell::Cell;
 use std::path::PathBuf;
 
 use control::Control;
-use launchctl::{Domain, Look};
+use launchctl::Look;
 use state::Known;
 
-use super::definition::Marked;
 use super::error::ServiceError;
 use super::manager::{Circumstances, Manager, Unwritable};
+use super::observed;
 use super::observed::{Linger, Observed, Reached, Via};
 use super::plan::{Desired, Step};
 use super::platform::Platform;
 use super::reach::Unreachable;
-use super::record::{self, Record};
-use super::spec::{Account, ServiceSpec};
-use super::{observed, redact};
+use super::record;
+use super::spec::ServiceSpec;
 use crate::host;
-use crate::instance::{Env, Instance, Scope};
+use crate::instance::{Env, Instance, Scope, SystemDirs};
 
 /// One gateway's job.
 #[derive(Clone, Debug)]
 pub struct Launchd {
     instance: Instance,
     env: Env,
-    /// Where the machine's jobs are defined.
-    daemons: PathBuf,
+    /// Where jobs are defined that are no user's own.
+    dirs: SystemDirs,
     control: Result<Control, Unreachable>,
 }
 
 impl Launchd {
-    /// Finds the domain of the job. That there is none is something to observe, not an error. `daemons` is where the
-    /// machine's jobs are defined.
-    pub async fn connect(instance: &Instance, env: &Env, daemons: PathBuf) -> Self {
+    /// Finds the domain of the job. That there is none is something to observe, not an error.
+    pub async fn connect(instance: &Instance, env: &Env, dirs: &SystemDirs) -> Self {
         let record = record::load(&instance.paths.service);
         let before = record.record().and_then(|record| record.domain.as_deref());
         let control = domain::find_domain(instance.scope, env, before).await.map(|domains| Control {
@@ -62,7 +67,7 @@ impl Launchd {
             plist: disk::plist_path(instance),
             service_dir: instance.paths.service.clone(),
         });
-        Self { instance: instance.clone(), env: env.clone(), daemons, control }
+        Self { instance: instance.clone(), env: env.clone(), dirs: dirs.clone(), control }
     }
 
     fn control(&self) -> Result<&Control, ServiceError> {
@@ -119,27 +124,11 @@ impl Launchd {
         let version = control.domain.get().to_string();
         Ok(Reached { via: Via::Launchctl, version, reads_directory: true, failure, state })
     }
-
-    /// What the job has beyond the service.
-    fn setting(&self, spec: &ServiceSpec) -> Result<job::Setting, job::RenderError> {
-        let domain = self.control.as_ref().map(|control| control.domain.get());
-        let user = match spec.system.as_ref().map(|system| &system.account) {
-            None => None,
-            Some(Account::Named(name)) => Some(name.clone()),
-            Some(Account::Dynamic) => return Err(job::RenderError::NoAccount),
-        };
-        Ok(job::Setting {
-            label: self.instance.launchd_label(),
-            crash_file: self.instance.paths.crash_text.display().to_string(),
-            background: matches!(domain, Ok(Domain::User(_))),
-            user,
-        })
-    }
 }
 
 impl Manager for Launchd {
     async fn observe(&self) -> Observed {
-        let (instance, daemons) = (self.instance.clone(), self.daemons.clone());
+        let (instance, daemons) = (self.instance.clone(), self.dirs.jobs.clone());
         let disk = tokio::task::spawn_blocking(move || disk::inspect_job(&instance, &daemons)).await;
         // The look at the disk neither panics nor is it aborted: the runtime is still here to await it.
         let disk = disk.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
@@ -167,24 +156,7 @@ impl Manager for Launchd {
     }
 
     fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<Desired, Unwritable> {
-        let text = self.setting(spec).and_then(|setting| job::render(spec, &setting));
-        let text = text.map_err(|error| Unwritable(error.into()))?;
-        let path = observed.definition.path.display().to_string();
-        let values = |text: &str| property_list::read(text.as_bytes()).ok();
-        let (present, wanted) =
-            (observed.definition.found.text().and_then(values), values(&text).unwrap_or_default());
-        let flat = property_list::flat(&wanted);
-        let ours = present.as_ref().filter(|present| job::mark_of(present, spec.mark.brand) != Marked::No);
-        Ok(Desired {
-            another: ours.and_then(|ours| spec.another(&property_list::variables(ours))),
-            changes: present.as_ref().is_none_or(|present| !job::same_job(present, &wanted, spec.mark.brand)),
-            diff: present.and_then(|present| redact::diff(&path, &property_list::flat(&present), &flat)),
-            record: Record {
-                domain: self.control.as_ref().ok().map(|control| control.domain.get().to_string()),
-                ..record::of_spec(spec, &observed.unit, &observed.definition.path, &text)
-            },
-            text,
-        })
+        self.definition_of(spec, observed).map_err(|error| Unwritable(error.into()))
     }
 
     async fn perform(

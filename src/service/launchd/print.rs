@@ -18,10 +18,16 @@ pub struct Printed {
     pub arguments: Vec<String>,
     /// Where it runs.
     pub working_directory: Option<String>,
+    /// Where its standard output goes.
+    pub stdout_path: Option<String>,
     /// Where its standard error goes.
     pub stderr_path: Option<String>,
     /// Its own variables.
     pub environment: Vec<(String, String)>,
+    /// Those that it has from launchd.
+    pub inherited: Vec<(String, String)>,
+    /// Seconds between two starts.
+    pub minimum_runtime: Option<u64>,
     /// Seconds between SIGTERM and SIGKILL.
     pub exit_timeout: Option<u64>,
     /// How often it was started since it was loaded.
@@ -51,15 +57,20 @@ pub fn job(text: &str) -> Option<Printed> {
     let path = get("path").filter(|path| path.starts_with('/'));
     let pairs =
         |line: &&str| line.split_once(" => ").map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let variables = |block: &str| blocks.get(block).into_iter().flatten().filter_map(pairs).collect();
+    let seconds = |key: &str| plain.get(key).and_then(|seconds| seconds.parse().ok());
     Some(Printed {
         state: get("state")?,
         pid: plain.get("pid").and_then(|pid| pid.parse().ok()).filter(|pid| *pid > 0),
         path,
         arguments: blocks.get("arguments").into_iter().flatten().map(|line| (*line).to_owned()).collect(),
         working_directory: get("working directory"),
+        stdout_path: get("stdout path"),
         stderr_path: get("stderr path"),
-        environment: blocks.get("environment").into_iter().flatten().filter_map(pairs).collect(),
-        exit_timeout: plain.get("exit timeout").and_then(|seconds| seconds.parse().ok()),
+        environment: variables("environment"),
+        inherited: variables("inherited environment"),
+        minimum_runtime: seconds("minimum runtime"),
+        exit_timeout: seconds("exit timeout"),
         runs: plain.get("runs").and_then(|runs| runs.parse().ok()),
         last_exit: last_exit(
             plain.get("last exit code").copied(),

@@ -58,7 +58,7 @@ fn flatten(prefix: &str, dictionary: &Dictionary, lines: &mut Vec<String>) {
 }
 
 /// A value in a line.
-fn plain(value: &Value) -> String {
+pub fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Boolean(value) => value.to_string(),

@@ -145,6 +145,8 @@ impl Inspect for Systemd {
             stale,
             unit: files.unit.as_ref().map(|layer| layer.path.clone()),
             own,
+            // systemd uses it all the same.
+            open_to_others: None,
             others: files.others,
             drop_ins: files.drop_ins.iter().map(|layer| layer.path.clone()).collect(),
             unreadable: files.unreadable,
