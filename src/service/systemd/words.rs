@@ -57,7 +57,11 @@ pub const SERVICE: &str = "systemd service";
 /// Whether it starts by itself.
 pub fn starts(scope: Scope, unit_file_state: &str, wanted: bool) -> String {
     let wants = if wanted { "wants it" } else { "does not want it" };
-    format!("its file is \"{unit_file_state}\", {} {wants}", start_target(scope))
+    let file = match unit_file_state {
+        "" => "there is no unit file".to_owned(),
+        word => format!("its file is \"{word}\""),
+    };
+    format!("{file}, {} {wants}", start_target(scope))
 }
 
 /// How to stop a service for good.
