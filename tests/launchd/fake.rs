@@ -16,6 +16,7 @@ use plist::{Dictionary, Value};
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
+use crate::legacy;
 use crate::roles::{ROLE, WORDS};
 
 /// What launchd knows.
@@ -60,6 +61,10 @@ pub struct Knobs {
     pub disabled_5: bool,
     /// So many bootstraps are answered by this code, whatever is there.
     pub refuse: Vec<i32>,
+    /// The next calls of these verbs are answered by these codes: without doing anything, or after having done it.
+    pub inject: Vec<(String, i32, bool)>,
+    /// Everything that is said of the graphical domain to those who load by the old verbs ends in a crash (macOS 26).
+    pub gui_crashes: bool,
     /// These verbs never come back, so many times.
     pub hang: Option<(String, u32)>,
     /// Descriptions have unknown keys and another order.
@@ -99,7 +104,7 @@ pub struct Answer {
     pub err: String,
 }
 
-fn answer(code: i32, err: impl Into<String>) -> Answer {
+pub fn answer(code: i32, err: impl Into<String>) -> Answer {
     let mut err = err.into();
     if !err.is_empty() && !err.ends_with('\n') {
         err.push('\n');
@@ -140,7 +145,7 @@ impl State {
 }
 
 impl Job {
-    fn values(&self) -> Dictionary {
+    pub fn values(&self) -> Dictionary {
         plist::from_bytes::<Value>(self.text.as_bytes()).unwrap().into_dictionary().unwrap()
     }
 }
@@ -192,13 +197,37 @@ pub fn launchctl(words: &[String]) -> Answer {
 }
 
 fn dispatch(path: &Path, words: &[&str]) -> Answer {
+    let verb = words.first().copied().unwrap_or_default();
+    let injected = State::with(path, |state| {
+        let at = state.knobs.inject.iter().position(|(own, ..)| own == verb)?;
+        Some(state.knobs.inject.remove(at))
+    });
+    match injected {
+        None => act(path, words),
+        Some((_, code, does)) => {
+            if does {
+                act(path, words);
+            }
+            let label = words.last().and_then(|target| target.rsplit('/').next()).unwrap_or_default();
+            State::with(path, |state| refusal(state, verb, label, code))
+        }
+    }
+}
+
+fn act(path: &Path, words: &[&str]) -> Answer {
     match words {
         ["print", target] => with_target(path, target, print),
         ["print-disabled", domain] => State::with(path, |state| print_disabled(state, domain)),
         ["bootstrap", domain, plist] => bootstrap(path, domain, plist),
+        ["bootstrap", domain, plists @ ..] if !plists.is_empty() => {
+            legacy::bootstrap_each(path, domain, plists)
+        }
         ["bootout", target] => with_target(path, target, bootout),
+        ["bootout", domain, plist] => legacy::bootout_file(path, domain, plist),
         ["kickstart", target] => kickstart(path, target, false),
         ["kickstart", "-k", target] => kickstart(path, target, true),
+        ["kickstart", "-p", target] => with_pid(path, target, kickstart(path, target, false)),
+        ["kickstart", "-kp", target] => with_pid(path, target, kickstart(path, target, true)),
         ["enable", target] => with_target(path, target, |state, _, label| set_override(state, label, false)),
         ["disable", target] => with_target(path, target, |state, _, label| set_override(state, label, true)),
         ["kill", name, target] => {
@@ -212,8 +241,22 @@ fn dispatch(path: &Path, words: &[&str]) -> Answer {
             state.environment.remove(*name);
             Answer::default()
         }),
-        ["error", number] => Answer { out: format!("{number}: text\n"), ..Answer::default() },
-        _ => answer(1, format!("Unrecognized subcommand: {}", words.join(" "))),
+        ["getenv", name] => State::with(path, |state| {
+            let out = state.environment.get(*name).map(|value| format!("{value}\n")).unwrap_or_default();
+            Answer { out, ..Answer::default() }
+        }),
+        ["load", options @ .., plist] => legacy::load(path, options, plist),
+        ["unload", options @ .., plist] => legacy::unload(path, options, plist),
+        ["remove", label] => legacy::remove(path, label),
+        ["list"] => State::with(path, |state| legacy::list(state)),
+        ["list", label] => State::with(path, |state| legacy::list_one(state, label)),
+        ["error", number] => {
+            let code = number.parse().unwrap_or_default();
+            Answer { out: format!("{number}: {}\n", words_of(code)), ..Answer::default() }
+        }
+        _ => {
+            answer(1, format!("Unrecognized subcommand: {}\nRun launchctl help for usage.", words.join(" ")))
+        }
     }
 }
 
@@ -242,7 +285,7 @@ fn with_target(path: &Path, target: &str, verb: impl FnOnce(&mut State, &str, &s
 }
 
 /// What a domain says that is not there.
-fn domain_problem(state: &State, domain: &str) -> Option<Answer> {
+pub fn domain_problem(state: &State, domain: &str) -> Option<Answer> {
     let knobs = &state.knobs;
     let (kind, uid) = domain.split_once('/').unwrap_or((domain, ""));
     let ours = rustix::process::geteuid().as_raw().to_string();
@@ -351,7 +394,7 @@ fn block(name: &str, lines: Vec<String>) -> String {
     format!("{name} = {{\n{inner}\t}}")
 }
 
-fn arguments(values: &Dictionary) -> Vec<String> {
+pub fn arguments(values: &Dictionary) -> Vec<String> {
     let words = values.get("ProgramArguments").and_then(Value::as_array).cloned().unwrap_or_default();
     words.iter().filter_map(|word| word.as_string().map(str::to_owned)).collect()
 }
@@ -366,30 +409,63 @@ fn environment(values: &Dictionary, label: &str) -> Vec<(String, String)> {
     all
 }
 
-fn number(values: &Dictionary, key: &str) -> Option<u64> {
+pub fn number(values: &Dictionary, key: &str) -> Option<u64> {
     values.get(key).and_then(Value::as_unsigned_integer)
 }
 
-fn bootstrap_failed(state: &State, code: i32) -> Answer {
-    let words = match code {
+/// What launchctl calls a number (lifecycle notes D1).
+pub fn words_of(code: i32) -> &'static str {
+    match code {
+        1 => "Operation not permitted",
+        3 => "No such process",
         5 => "Input/output error",
         17 => "File exists",
+        22 => "Invalid argument",
+        36 => "Operation now in progress",
         37 => "Operation already in progress",
+        112 => "Could not find specified domain",
+        113 => "Could not find specified service",
         119 => "Service is disabled",
         125 => "Domain does not support specified action",
-        1 => "Operation not permitted",
-        22 => "Invalid argument",
-        _ => "unknown",
-    };
+        150 => "Operation not permitted while System Integrity Protection is engaged",
+        _ => "unknown error",
+    }
+}
+
+/// How a verb says that it failed.
+fn refusal(state: &State, verb: &str, label: &str, code: i32) -> Answer {
+    let words = words_of(code);
+    match verb {
+        "bootstrap" => bootstrap_failed(state, code),
+        "bootout" => answer(code, format!("Boot-out failed: {code}: {words}")),
+        "kickstart" => answer(code, format!("Could not kickstart service \"{label}\": {code}: {words}")),
+        "enable" | "disable" => answer(code, format!("Could not {verb} service: {code}: {words}")),
+        "kill" if code == 1 => answer(code, "Not privileged to signal service."),
+        "kill" if code == 3 => answer(code, "No process to signal."),
+        _ => answer(code, format!("Bad request.\n{words}")),
+    }
+}
+
+fn bootstrap_failed(state: &State, code: i32) -> Answer {
     let richer = if code == 5 && !state.knobs.terse {
         "\nTry re-running the command as root for richer errors."
     } else {
         ""
     };
-    answer(code, format!("Bootstrap failed: {code}: {words}{richer}"))
+    answer(code, format!("Bootstrap failed: {code}: {}{richer}", words_of(code)))
 }
 
-fn bootstrap(path: &Path, domain: &str, plist: &str) -> Answer {
+/// The same with the process that it started.
+fn with_pid(path: &Path, target: &str, answer: Answer) -> Answer {
+    let label = target.rsplit('/').next().unwrap_or_default();
+    let pid = State::with(path, |state| state.jobs.get(label).and_then(|job| job.pid));
+    match pid {
+        Some(pid) if answer.code == 0 => Answer { out: format!("{pid}\n"), ..answer },
+        _ => answer,
+    }
+}
+
+pub fn bootstrap(path: &Path, domain: &str, plist: &str) -> Answer {
     let loaded = State::with(path, |state| {
         if let Some(problem) = domain_problem(state, domain) {
             return Err(problem);
@@ -456,7 +532,7 @@ fn as_xml(values: &Dictionary) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-fn bootout(state: &mut State, domain: &str, label: &str) -> Answer {
+pub fn bootout(state: &mut State, domain: &str, label: &str) -> Answer {
     let Some(job) = state.jobs.get_mut(label).filter(|job| job.domain == domain) else {
         return answer(3, "Boot-out failed: 3: No such process");
     };

@@ -9,6 +9,7 @@
     reason = "a test that cannot set itself up fails, and drives the program from outside"
 )]
 
+mod answers;
 mod crash;
 mod doctor;
 mod domains;
@@ -16,6 +17,7 @@ mod fake;
 mod fake_tests;
 mod giving_up;
 mod install;
+mod legacy;
 mod mutation;
 mod roles;
 mod stepper;

@@ -105,9 +105,9 @@ impl Control {
                 (_, _) if begin.elapsed() >= limit => {
                     return Err(Failure::Leaving { label: self.label.clone(), seconds: limit.as_secs() });
                 }
-                // What did not come back may not have been heard.
-                (_, Err(_)) => said = launchctl::bootout(self.domain.get(), &self.label).await,
-                (_, Ok(_)) => {}
+                (_, Ok(Answer::Done)) => {}
+                // What did not come back, or was answered by something else, may not have been heard.
+                (_, _) => said = launchctl::bootout(self.domain.get(), &self.label).await,
             }
             (way.tick)(begin.elapsed());
             sleep(PAUSE).await;
@@ -275,7 +275,7 @@ impl Control {
                     return Err(Failure::refused("restart", &self.label, answered));
                 }
                 Err(error) if begin.elapsed() >= limit => return Err(error),
-                Ok(Answer::Unclear(_)) => {
+                Ok(Answer::Unclear(_) | Answer::NoJob | Answer::Disabled) => {
                     answer = launchctl::kickstart(self.domain.get(), &self.label, true).await
                 }
                 Ok(_) | Err(_) => {}

@@ -125,7 +125,10 @@ impl Failure {
                 format!("or run it in the foreground: {command} gateway run"),
             ],
             Self::NoDomain { .. } => vec![format!("run it in the foreground instead: {command} gateway run")],
-            Self::Silent { .. } | Self::Unintelligible { .. } | Self::Leaving { .. } => {
+            Self::Silent { .. }
+            | Self::Unintelligible { .. }
+            | Self::Leaving { .. }
+            | Self::Refused { denied: false, .. } => {
                 vec![format!("see how it is: {command} gateway status")]
             }
             Self::Refused { denied: true, .. } => vec!["run the same command with sudo".to_owned()],
@@ -145,7 +148,6 @@ impl Failure {
                 format!("see why: {command} logs"),
                 format!("look closer: {command} gateway status --deep"),
             ],
-            Self::Refused { .. } => Vec::new(),
         }
     }
 }

@@ -20,9 +20,12 @@ call() {
 
 begun=$(date +%s)
 call bootout "$domain/$label"
+said=$?
 while call print "$domain/$label"; [ $? != 113 ]; do
     [ $(($(date +%s) - begun)) -lt "$seconds" ] || break
     sleep 0.3
+    # What was answered by anything else may not have been heard.
+    [ "$said" = 0 ] || { call bootout "$domain/$label"; said=$?; }
 done
 
 for file in "$plist" "$fallback"; do
