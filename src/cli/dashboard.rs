@@ -51,17 +51,18 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
             Err(error) => ui.warning(&format!("{error}; use the URL above")),
         }
     } else {
-        let port = target.address.port();
-        ui.note(&format!(
-            "No desktop here. From your own machine: ssh -N -L {port}:127.0.0.1:{port} user@host"
-        ));
+        let (port, there) = (target.address.port(), target.address.authority());
+        ui.note(&format!("No desktop here. From your own machine: ssh -N -L {port}:{there} user@host"));
+        if there != format!("127.0.0.1:{port}") {
+            ui.note(&format!("Then open the same link with 127.0.0.1:{port} in it."));
+        }
     }
     Ok(ExitCode::Ok)
 }
 
 /// The token is in the fragment, which a browser sends to no server.
 fn link(target: &Target) -> String {
-    let base = format!("http://127.0.0.1:{}/", target.address.port());
+    let base = target.address.page();
     match target.token() {
         Some(token) => format!("{base}#token={}", escaped(token)),
         None => base,

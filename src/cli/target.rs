@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::config::resolve::gateway_port;
 use crate::config::section::Mode;
 use crate::exit::ExitCode;
-use crate::gateway::Holder;
+use crate::gateway::{self, Holder};
 use crate::host::{fs, lock};
 use crate::instance::Paths;
 use crate::protocol::scope::Scope;
@@ -157,7 +157,7 @@ fn local(context: &Context, config: &Config, holder: Option<&Holder>) -> Result<
     }
     let port = gateway_port(None, &context.env, config, &context.instance)
         .map_err(|error| CliError::new(ExitCode::Config, error.to_string()))?;
-    Ok(Address::local(port.value))
+    Ok(Address::at(gateway::reached_at(config, port.value)))
 }
 
 /// The client takes the environment's secret before the configuration's: the opposite of the server.

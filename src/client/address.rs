@@ -1,6 +1,7 @@
 //! Where a gateway is: a WebSocket URL that may be spoken to in the clear.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use axum::http::Uri;
 
@@ -35,6 +36,16 @@ impl Address {
     /// The gateway on this machine that listens on a port.
     pub fn local(port: u16) -> Self {
         Self { host: "127.0.0.1".to_owned(), port, path: "/".to_owned() }
+    }
+
+    /// The gateway that listens at an address.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { host: address.ip().to_string(), port: address.port(), path: "/".to_owned() }
+    }
+
+    /// The pages that it serves to browsers.
+    pub fn page(&self) -> String {
+        format!("http://{}/", self.authority())
     }
 
     /// Reads `ws://host:port`.
@@ -72,7 +83,7 @@ impl Address {
     }
 
     /// `host:port`, for a `Host` header.
-    pub(super) fn authority(&self) -> String {
+    pub fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {

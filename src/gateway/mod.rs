@@ -30,7 +30,7 @@ mod ws_log;
 pub use credentials::Flags;
 pub use force::{Did, ForceError, free_port};
 pub use methods::{METHODS, Row};
-pub use prepare::{Holder, Notice, Options, Prepared, hindrance};
+pub use prepare::{Holder, Notice, Options, Prepared, hindrance, reached_at};
 pub use refusal::{Refusal, owner_line};
 pub use start::{VERSION, run};
 pub use ws_log::WsLog;

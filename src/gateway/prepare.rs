@@ -2,12 +2,13 @@
 //!
 //! Each refusal is a value; the words for people are in [`super::refusal`].
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::credentials::{Credentials, Flags, Lacking};
+use super::listen::reachable;
 use super::refusal::Refusal;
 use super::ws_log::WsLog;
 use crate::auth::admission::fresh_token;
@@ -163,12 +164,22 @@ impl Prepared {
 
     /// The link that signs a browser in: the token is in the fragment, which no server sees.
     pub fn dashboard(&self) -> (String, Option<&str>) {
-        let url = format!("http://127.0.0.1:{}/", self.port);
+        let url = format!("http://{}/", first_reached(&self.addresses, self.port));
         match &self.credentials {
             Credentials::Token(token) => (url, Some(token.expose())),
             _ => (url, None),
         }
     }
+}
+
+/// Where this machine reaches a gateway with this configuration.
+pub fn reached_at(config: &Config, port: u16) -> SocketAddr {
+    first_reached(&addresses(gateway_bind(None, config).value, config, &mut Vec::new()), port)
+}
+
+fn first_reached(addresses: &[IpAddr], port: u16) -> SocketAddr {
+    let first = addresses.first().copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
+    reachable(SocketAddr::from((first, port)))
 }
 
 /// What would keep a service from starting with this configuration, as far as the file alone tells: flags and

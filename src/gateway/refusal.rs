@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::prepare::Holder;
 use crate::config::Problem;
 use crate::exit::ExitCode;
-use crate::host::port::Owner;
+use crate::host::port::{Owner, Unit};
 use crate::instance::Brand;
 use crate::service::redact;
 
@@ -68,6 +68,10 @@ pub enum Refusal {
         lock: PathBuf,
         /// Who holds it.
         holder: Option<Holder>,
+        /// The service that process belongs to.
+        service: Option<Unit>,
+        /// The name that this gateway's own service has.
+        own: String,
     },
     /// An address that cannot be bound for another reason.
     #[error("failed to bind gateway socket on {url}")]
@@ -110,6 +114,30 @@ fn holder_words(holder: Option<&Holder>) -> String {
     let listening =
         holder.url.as_deref().map(|url| format!("; another gateway instance is already listening on {url}"));
     format!(" (pid {}{})", holder.pid, listening.unwrap_or_default())
+}
+
+/// How to stop whoever holds the lock, be it a service or not.
+fn stop_hint(command: &str, holder: Option<&Holder>, service: Option<&Unit>, own: &str) -> String {
+    let Some(Holder { pid, .. }) = holder else {
+        return format!("If it is a service, stop it: {command} gateway stop");
+    };
+    match service {
+        Some(unit) if unit.name == own => {
+            format!("Stop it: {command} gateway stop  (it is the service {own})")
+        }
+        // A terminal's shells may be in one, too, and a supervisor's children.
+        Some(unit) => {
+            format!("Stop it: kill {pid}  (if {} starts it again: {})", unit.name, stop_unit(unit))
+        }
+        None if cfg!(target_os = "linux") => format!("Stop it: kill {pid}  (or Ctrl+C where it runs)"),
+        // Nobody else tells whose a process is.
+        None => format!("Stop it: kill {pid}, or, if it is a service: {command} gateway stop"),
+    }
+}
+
+fn stop_unit(unit: &Unit) -> String {
+    let tool = if unit.user { "systemctl --user" } else { "sudo systemctl" };
+    format!("{tool} stop {}", unit.name)
 }
 
 impl Refusal {
@@ -160,8 +188,8 @@ impl Refusal {
             }
             Self::NoProxyRules => vec![format!("Run: {command} config schema  (what trustedProxy takes)")],
             Self::PortHeld { owners, .. } => port_hints(command, owners),
-            Self::Locked { .. } => vec![
-                format!("If the gateway is supervised, stop it with: {command} gateway stop"),
+            Self::Locked { holder, service, own, .. } => vec![
+                stop_hint(command, holder.as_ref(), service.as_ref(), own),
                 format!("To see it: {command} gateway status"),
             ],
             Self::Bind { .. } => {
@@ -197,9 +225,11 @@ pub fn owner_line(owner: &Owner) -> String {
 
 fn port_hints(command: &str, owners: &[Owner]) -> Vec<String> {
     let mut hints = Vec::new();
-    for unit in owners.iter().filter_map(|owner| owner.unit.as_ref()) {
-        let user = if unit.user { "--user " } else { "" };
-        hints.push(format!("Stop it: systemctl {user}stop {}", unit.name));
+    for owner in owners.iter().filter(|owner| !owner.keeper) {
+        hints.push(match &owner.unit {
+            Some(unit) => format!("Stop it: {}", stop_unit(unit)),
+            None => format!("Stop it: kill {}", owner.pid),
+        });
     }
     if owners.iter().any(|owner| owner.keeper) {
         hints.push(format!("If it is kept for this gateway's service: {command} gateway stop"));

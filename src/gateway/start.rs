@@ -122,7 +122,9 @@ async fn take_lock(prepared: &Prepared, deadline: Instant) -> Result<Lock, Refus
             Attempt::Held if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
             Attempt::Held => {
                 let holder = lock::read::<Holder>(path).map_err(unusable)?;
-                return Err(Refusal::Locked { lock: path.clone(), holder });
+                let service = holder.as_ref().and_then(|holder| port::unit_of_process(holder.pid));
+                let own = prepared.instance.unit_name();
+                return Err(Refusal::Locked { lock: path.clone(), holder, service, own });
             }
         }
     }

@@ -148,10 +148,20 @@ impl Unreachable {
         }
     }
 
-    /// What to do next. `command` is the command for the instance, without a verb.
+    /// What to do next for whoever wants the gateway to run. `command` is the command for the instance, without a verb.
     pub fn hint(&self, command: &str) -> String {
-        let foreground = format!("run it in the foreground instead: {command} gateway run");
-        match self {
+        let foreground = match self {
+            Self::NoSystemd { .. } | Self::NoDomain { .. } | Self::NoSystemBus => {
+                Some(format!("run it in the foreground instead: {command} gateway run"))
+            }
+            _ => None,
+        };
+        [self.remedy(command), foreground].into_iter().flatten().collect::<Vec<_>>().join("; or ")
+    }
+
+    /// What leads to the manager, if anything does.
+    pub fn remedy(&self, command: &str) -> Option<String> {
+        Some(match self {
             Self::Sudo { user } => {
                 format!(
                     "run the same command as {user}, without sudo (only lingering needs root: sudo loginctl \
@@ -160,11 +170,9 @@ impl Unreachable {
                 )
             }
             Self::NoSystemd { place: Place::Wsl } => {
-                format!(
-                    "put \"[boot]\\nsystemd=true\" into /etc/wsl.conf and run wsl --shutdown, or {foreground}"
-                )
+                "put \"[boot]\\nsystemd=true\" into /etc/wsl.conf and run wsl --shutdown".to_owned()
             }
-            Self::NoSystemd { .. } => foreground,
+            Self::NoSystemd { .. } => return None,
             Self::NoRuntimeDir { user } => format!(
                 "log in properly (ssh, machinectl shell {user}@) instead of by su, or let the manager run without a \
                  session: sudo loginctl enable-linger {user}"
@@ -182,10 +190,8 @@ impl Unreachable {
                     "start it: sudo loginctl enable-linger {user}, or see systemctl status user@$(id -u {user}).service"
                 )
             }
-            Self::NoDomain { advice, .. } => format!("{advice}; or {foreground}"),
-            Self::NoSystemBus => {
-                format!("start it: sudo systemctl start dbus.socket; or {foreground}")
-            }
+            Self::NoDomain { advice, .. } => advice.clone(),
+            Self::NoSystemBus => "start it: sudo systemctl start dbus.socket".to_owned(),
             Self::Bus { .. } => {
                 "unset DBUS_SESSION_BUS_ADDRESS and check that XDG_RUNTIME_DIR is /run/user/$(id -u)"
                     .to_owned()
@@ -205,6 +211,6 @@ impl Unreachable {
                 "see whether it is busy: systemctl --user list-jobs (or, for --system: systemctl list-jobs)"
                     .to_owned()
             }
-        }
+        })
     }
 }

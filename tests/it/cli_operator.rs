@@ -249,3 +249,25 @@ fn setup_makes_what_is_missing_and_keeps_what_is_there() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), made);
     assert_eq!(Ran::of(setup.command(&["config", "validate"])).code, 0);
 }
+
+/// Neither a link nor a command leads to an address at which nobody listens.
+#[test]
+fn the_dashboard_and_the_commands_go_where_the_gateway_listens() {
+    let port = free_port("127.0.0.2");
+    let bind = json!({ "gateway": { "bind": "custom", "customBindHost": "127.0.0.2", "port": port } });
+    let gateway = Setup::with(bind).start_on(None);
+    let link = format!("Dashboard URL: http://127.0.0.2:{port}/#token=");
+    let shown = gateway.run(&["dashboard", "--no-open"]);
+    assert!(shown.stdout.starts_with(&link), "{shown:?}");
+    assert_eq!(gateway.run(&["health"]).code, 0);
+    // Also where nothing that runs says so.
+    let setup = gateway.stop_and_keep();
+    let shown = Ran::of(setup.command(&["dashboard", "--no-open"]));
+    assert!(shown.stdout.starts_with(&link), "{shown:?}");
+    let down = Ran::of(setup.command(&["health", "--json"]));
+    assert!(down.stdout.contains(&format!("Gateway target: ws://127.0.0.2:{port}")), "{down:?}");
+}
+
+fn free_port(host: &str) -> u16 {
+    std::net::TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port()
+}

@@ -127,7 +127,7 @@ fn a_second_gateway_of_the_same_state_directory_is_7_and_names_the_first() {
     assert_refused(
         &ran,
         7,
-        &[&running, "gateway.lock", "idlehands gateway stop", "idlehands gateway status"],
+        &[&running, "gateway.lock", &format!("Stop it: kill {}  (", first.pid()), "idlehands gateway status"],
     );
     first.signal(rustix::process::Signal::KILL);
     assert_eq!(first.ended().signal, Some(9));

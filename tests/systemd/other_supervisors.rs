@@ -89,6 +89,49 @@ fn process_1_ends_with_the_code_of_a_gateway_that_cannot_start() {
     assert_eq!(ran.stderr.matches("the configuration is invalid").count(), 1, "said once: {ran}");
 }
 
+/// Whoever wants it to end is not told how to run it.
+#[test]
+fn without_systemd_a_stop_says_what_ends_the_gateway_that_runs() {
+    let machine = Machine::boot();
+    machine.user("idlehands setup && idlehands config set gateway.port 19704").ok();
+    let tester = "env -i PATH=$PATH HOME=/home/tester XDG_RUNTIME_DIR=/run/user/4711 \
+                  setpriv --reuid tester --regid tester --clear-groups idlehands gateway";
+    let bare = |verb: &str| {
+        format!("unshare --mount sh -c 'mount -t tmpfs none /run/systemd && exec {tester} {verb}'")
+    };
+    let nothing = machine.root(&bare("stop"));
+    assert_eq!(nothing.code, 8, "{nothing}");
+    assert!(nothing.stderr.contains("hint: no gateway of this profile runs"), "{nothing}");
+    assert!(!nothing.stderr.contains("gateway run"), "{nothing}");
+
+    // Runs a line while a gateway runs in the foreground, and puts its number for `PID`.
+    let beside = |line: &str| {
+        let ran = machine.root(&format!(
+            "coproc {tester} run 2>/dev/null; pid=$COPROC_PID; read -r _ <&${{COPROC[0]}}; echo $pid; \
+             {line}; code=$?; kill $pid; wait $pid; exit $code"
+        ));
+        let pid = ran.stdout.lines().next().unwrap_or_default().to_owned();
+        Ran { stderr: ran.stderr.replace(&pid, "PID"), ..ran }
+    };
+    for (verb, told) in [("stop", "kill PID, or Ctrl+C where it runs"), ("reload", "kill -HUP PID")] {
+        let ran = beside(&bare(verb));
+        let told = format!("hint: a gateway runs without a service: {told}");
+        assert!(ran.code == 8 && ran.stderr.contains(&told), "{ran}");
+    }
+    // The same where there is a manager, which does not have it.
+    let stop = beside(&format!("{tester} stop"));
+    assert!(stop.code == 4 && stop.stderr.contains("kill PID, or Ctrl+C"), "{stop}");
+
+    // A second one is pointed to what stops the first, be it a service.
+    let second = beside(&format!("{tester} run"));
+    assert!(second.code == 7 && second.stderr.contains("hint: Stop it: kill PID  ("), "{second}");
+    machine.user("idlehands gateway install").ok();
+    let second = machine.user("idlehands gateway run");
+    assert_eq!(second.code, 7, "{second}");
+    let told = "Stop it: idlehands gateway stop  (it is the service idlehands-gateway.service)";
+    assert!(second.stderr.contains(told), "{second}");
+}
+
 fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod edit;
+mod foreground;
 mod install;
 mod preview;
 mod progress;

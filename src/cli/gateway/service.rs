@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::answer::Answer;
+use super::foreground::refused;
 use super::progress::Steps;
 use super::run::refusal_error;
 use crate::cli::config::guard::config_invalid;
@@ -184,7 +185,7 @@ async fn consider(
         _ => None,
     };
     let plan = plan(intent, desired.as_ref(), &before);
-    let plan = plan.map_err(|refusal| service_error(refusal.into(), context))?;
+    let plan = plan.map_err(|refusal| refused(intent, refusal, context))?;
     if let Some(error) = in_the_way(&plan, &before, context) {
         return Err(error);
     }
@@ -405,7 +406,9 @@ impl Health {
         Self {
             elsewhere: context.host.is_some(),
             paths: context.instance.paths.clone(),
-            fallback: port.map(|port| Address::local(port.value)).map_err(|error| error.to_string()),
+            fallback: port
+                .map(|port| Address::at(gateway::reached_at(config, port.value)))
+                .map_err(|error| error.to_string()),
         }
     }
 

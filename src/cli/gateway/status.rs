@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::target;
 use crate::cli::ui::Ui;
-use crate::client::ClientError;
+use crate::client::{Address, ClientError};
 use crate::config::resolve::{gateway_bind, gateway_port};
 use crate::config::{Config, Problem, tilde_path};
 use crate::doctor;
@@ -201,9 +201,9 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
     let runtime = runtime(&observed, &facts, holder.as_ref());
     let port = gateway_port(None, &context.env, &config, &context.instance)
         .map_err(|error| CliError::new(ExitCode::Config, error.to_string()))?;
-    let url =
-        holder.and_then(|holder| holder.url).unwrap_or_else(|| format!("ws://127.0.0.1:{}", port.value));
-    let listens = crate::client::Address::parse(&url).map_or(port.value, |address| address.port());
+    let told = holder.and_then(|holder| holder.url).and_then(|url| Address::parse(&url).ok());
+    let address = told.unwrap_or_else(|| Address::at(gateway::reached_at(&config, port.value)));
+    let listens = address.port();
     let text = observed.definition.found.text();
     let hardening = text.and_then(|text| Installed::read(text, context.instance.brand).hardening);
     Ok(Report {
@@ -222,8 +222,8 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
             } else {
                 "the running gateway".to_owned()
             },
-            dashboard: format!("http://127.0.0.1:{listens}/"),
-            probe_url: url,
+            dashboard: address.page(),
+            probe_url: address.to_string(),
         },
         runtime,
         rpc,
