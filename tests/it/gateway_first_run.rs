@@ -87,7 +87,7 @@ fn an_unconfigured_run_writes_nothing_into_the_home_and_can_be_talked_to() {
     let called = gateway.run(&["gateway", "call", "device.pair.list", "--json"]);
     assert_eq!(called.code, 0, "{called:?}");
     let logs = gateway.run(&["gateway", "call", "logs.tail", "--json"]);
-    assert!(logs.stderr.contains("runs ad hoc and keeps no log file"), "{logs:?}");
+    assert!(logs.stdout.contains("runs ad hoc and keeps no log file"), "{logs:?}");
     assert_eq!(tree(gateway.home()), before);
     gateway.signal(rustix::process::Signal::HUP);
     gateway.process().line("[reload]");
