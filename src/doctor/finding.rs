@@ -107,6 +107,8 @@ pub enum Action {
     Keys(Vec<Name>),
     /// The whole definition is written.
     Rewrite,
+    /// What was chosen over a package's definition is written, or taken away.
+    Settings,
     /// Directives are taken out of a drop-in.
     Uncover {
         /// The drop-in.

@@ -105,7 +105,9 @@ pub fn plan(facts: &Facts, findings: &[Finding], may: Permission) -> Plan {
             plan.steps.push(todo);
         }
     }
-    let wrote = write_unit(facts, &actions, &mut plan) | write_drop_ins(facts, &actions, &mut plan);
+    let wrote = write_unit(facts, &actions, &mut plan)
+        | write_settings(facts, &actions, &mut plan)
+        | write_drop_ins(facts, &actions, &mut plan);
     if has(&Action::Token) {
         plan.steps.push(Todo::Token);
     }
@@ -185,6 +187,32 @@ fn write_unit(facts: &Facts, actions: &[&Action], plan: &mut Plan) -> bool {
     true
 }
 
+/// What was chosen over a package's definition.
+fn write_settings(facts: &Facts, actions: &[&Action], plan: &mut Plan) -> bool {
+    let wanted = facts.service.desired.as_ref().ok().and_then(|desired| desired.addition.as_ref());
+    let Some(wanted) = wanted.filter(|_| actions.contains(&&Action::Settings)) else { return false };
+    let observed = &facts.service.observed;
+    let present = observed.definition.addition.as_ref().map(|addition| &addition.found);
+    match present {
+        Some(Found::File(old)) => {
+            let name = wanted.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let path = record::replaced_path(&observed.service_dir, &name, old);
+            plan.steps.push(Todo::Service(Step::BackUp { path, text: old.clone() }));
+        }
+        Some(Found::Link { .. } | Found::Unreadable(_)) => {
+            let to = aside(facts, &wanted.path);
+            plan.steps.push(Todo::Move { from: wanted.path.clone(), to });
+        }
+        Some(Found::Missing) | None => {}
+    }
+    plan.diffs.extend(wanted.diff.clone());
+    plan.steps.push(match &wanted.text {
+        Some(text) => Todo::WriteDropIn { path: wanted.path.clone(), text: text.clone() },
+        None => Todo::Remove(wanted.path.clone()),
+    });
+    true
+}
+
 fn write_drop_ins(facts: &Facts, actions: &[&Action], plan: &mut Plan) -> bool {
     let mender = &facts.service.mender;
     let mut by_path: Vec<(&PathBuf, Vec<Name>)> = Vec::new();
@@ -226,10 +254,15 @@ fn write_drop_ins(facts: &Facts, actions: &[&Action], plan: &mut Plan) -> bool {
 
 /// What is to be remembered: what this release wants, whatever an operator added to it.
 fn remember(facts: &Facts, plan: &Plan) -> Option<Step> {
+    let desired = facts.service.desired.as_ref().ok()?;
+    let known = facts.service.observed.record.record();
+    if let Some(record) = desired.addition.as_ref().and_then(|addition| addition.record.clone()) {
+        let linger_by_us = known.is_some_and(|known| known.linger_by_us);
+        return Some(Step::SaveRecord { record: Box::new(Record { linger_by_us, ..record }) });
+    }
     if !facts.service.own {
         return None;
     }
-    let desired = facts.service.desired.as_ref().ok()?;
     let written = plan.steps.iter().find_map(|todo| match todo {
         Todo::Service(Step::WriteDefinition { text, .. }) => Some(text.as_str()),
         _ => None,
@@ -237,7 +270,7 @@ fn remember(facts: &Facts, plan: &Plan) -> Option<Step> {
     let present = written.or(facts.service.observed.definition.found.text())?;
     let text =
         if facts.service.mender.is_intact(present) { present.to_owned() } else { desired.text.clone() };
-    let linger_by_us = facts.service.observed.record.record().is_some_and(|known| known.linger_by_us);
+    let linger_by_us = known.is_some_and(|known| known.linger_by_us);
     let record = Record { text, linger_by_us, ..desired.record.clone() };
     Some(Step::SaveRecord { record: Box::new(record) })
 }

@@ -79,7 +79,7 @@ pub async fn apply(
     (circumstances.report)(Progress::Undoing { because: &error });
     // Who interrupts once wants what was there before.
     match walk(manager, &way_back, circumstances, &mut notes, None).await {
-        Ok(()) => Outcome::RolledBack { step, error, restored: restored(&way_back) },
+        Ok(()) => Outcome::RolledBack { step, error, restored: restored(&way_back, before) },
         Err((_, undoing)) => Outcome::Stuck { step, error, undoing },
     }
 }
@@ -107,10 +107,10 @@ async fn walk(
     Ok(())
 }
 
-fn restored(way_back: &[Planned]) -> Restored {
+fn restored(way_back: &[Planned], before: &Observed) -> Restored {
     use super::plan::Step;
     let has = |wanted: fn(&Step) -> bool| way_back.iter().any(|planned| wanted(&planned.step));
-    if has(|step| matches!(step, Step::RemoveDefinition { .. })) {
+    if before.package.is_none() && has(|step| matches!(step, Step::RemoveDefinition { .. })) {
         Restored::Nothing
     } else if has(|step| matches!(step, Step::Restart { .. })) {
         Restored::Running
@@ -174,7 +174,7 @@ mod tests {
             linger_by_us: false,
             written_ms: 0,
         };
-        Desired { text: "new".to_owned(), changes: true, diff: None, record, another: None }
+        Desired { text: "new".to_owned(), changes: true, diff: None, record, another: None, addition: None }
     }
 
     /// Ours, loaded, enabled and running.

@@ -29,6 +29,8 @@ pub struct Observed {
     pub command: String,
     /// The definition.
     pub definition: Definition,
+    /// The definition that counts, where a package owns it.
+    pub package: Option<Package>,
     /// The record.
     #[serde(skip)]
     pub record: record::Found,
@@ -53,6 +55,22 @@ pub struct Observed {
     pub other_units_enabled: bool,
 }
 
+impl Observed {
+    /// The text that says how the service is installed: that of the definition, or that of a package's with our settings
+    /// after it.
+    pub fn installed_text(&self) -> Option<String> {
+        match &self.package {
+            None => self.definition.found.text().map(str::to_owned),
+            Some(package) => {
+                let addition = self.definition.addition.as_ref();
+                let ours = addition.filter(|addition| addition.standing != Standing::Foreign);
+                let ours = ours.and_then(|addition| addition.found.text()).unwrap_or_default();
+                Some(format!("{}\n{ours}", package.text))
+            }
+        }
+    }
+}
+
 /// The definition of a service, as found on disk.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,8 +93,36 @@ pub struct Definition {
     /// The names of those that are not empty; an empty one counts as none.
     #[serde(skip)]
     pub drop_in_names: Vec<OsString>,
+    /// Settings that an install of ours chose over the definition of a package, where there is such a file.
+    pub addition: Option<Addition>,
     /// The sign of a service of the same name in the other scope: the machine's, or some user's.
     pub other_scope: Option<OtherOwner>,
+}
+
+/// Settings of ours over a definition that is not ours: a drop-in.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Addition {
+    /// Its file.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// What is there.
+    #[serde(skip)]
+    pub found: Found,
+    /// Whose it is.
+    pub standing: Standing,
+}
+
+/// A definition that a package owns and the manager uses.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Package {
+    /// Its file.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// Its text.
+    #[serde(skip)]
+    pub text: String,
 }
 
 /// Who owns the same gateway in the other scope.
@@ -309,8 +355,10 @@ pub(super) fn sample(unit: &str, path: &str) -> Observed {
             directory_problem: None,
             drop_ins: Vec::new(),
             drop_in_names: Vec::new(),
+            addition: None,
             other_scope: None,
         },
+        package: None,
         record: record::Found::Missing,
         manager: Manager::Unreachable { unreachable: Unreachable::NoSystemd { place: Place::OtherSystem } },
         linger: Linger::Yes,

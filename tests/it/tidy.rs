@@ -37,6 +37,7 @@ const PURE: &[&str] = &[
     "src/service/reach.rs",
     "src/service/redact.rs",
     "src/service/spec.rs",
+    "src/service/systemd/addition.rs",
     "src/service/systemd/contract.rs",
     "src/service/systemd/directives.rs",
     "src/service/systemd/drift.rs",

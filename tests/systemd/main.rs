@@ -12,6 +12,7 @@
 
 mod support;
 
+mod addition;
 mod answers;
 mod boots;
 mod doctor;

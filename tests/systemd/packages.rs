@@ -96,8 +96,7 @@ fn a_user_enables_the_units(format: Format) {
     let again = machine.user(&format!("{IDLEHANDS} gateway install"));
     assert!(again.ok().starts_with("Nothing to do: "), "{again}");
     let special = machine.user(&format!("{IDLEHANDS} gateway install --port 18800"));
-    assert_eq!(special.code, 7, "{special}");
-    assert!(special.stderr.contains("/usr/lib/systemd/user/"), "{special}");
+    assert_eq!(special.code, 0, "{special}");
     machine.user("test ! -e .config/systemd/user/idlehands-gateway.service").ok();
 
     let before = machine.pid(UNIT);

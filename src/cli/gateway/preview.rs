@@ -30,6 +30,16 @@ pub(super) fn preview(
         desire(&manager, &before, wanted, &config, context).map(|desired| (desired, before))
     })?;
     let (desired, before) = desired;
+    // Over a package's definition only what was chosen is written.
+    if let Some(choice) = &desired.addition {
+        match (what, &choice.text, &choice.diff) {
+            (_, None, _) => ui.note("note: the package's definition is used as it is"),
+            (Preview::Changes, Some(_), None) => ui.note("note: the settings are as they would be written"),
+            (Preview::Changes, Some(_), Some(diff)) => ui.text(diff.trim_end()),
+            (Preview::Definition, Some(text), _) => ui.text(text.trim_end()),
+        }
+        return Ok(ExitCode::Ok);
+    }
     match (what, &desired.diff) {
         (Preview::Definition, _) => ui.text(desired.text.trim_end()),
         (Preview::Changes, Some(diff)) => ui.text(diff.trim_end()),

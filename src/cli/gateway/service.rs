@@ -253,7 +253,7 @@ pub(super) fn desire(
             word(&program.real)
         )));
     }
-    let installed = before.definition.found.text().map(|text| Installed::read(text, context.instance.brand));
+    let installed = before.installed_text().map(|text| Installed::read(&text, context.instance.brand));
     let installed = installed.unwrap_or_default();
     let account = match wanted.run_as.as_ref().or(installed.account.as_ref()) {
         Some(name) if context.instance.scope == Scope::System => {

@@ -13,6 +13,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     found.extend(standing(facts));
     found.extend(unusable(facts));
     found.extend(hidden(facts));
+    found.extend(settings(facts));
     found.extend(remembered(facts));
     found.extend(directory(facts));
     found.extend(permissions(facts));
@@ -25,7 +26,9 @@ fn standing(facts: &Facts) -> Option<Finding> {
     let command = facts.instance.command();
     let state = service.observed.manager.reached().map(|reached| &reached.state);
     let elsewhere = service.unit.is_some();
-    let known = service.observed.record.record().is_some();
+    let known = service.observed.record.record();
+    // Settings over the definition of a package that is gone are no definition.
+    let known = known.is_some_and(|known| !is_of_settings(facts, &known.path));
     let platform = service.observed.platform;
     let up = state.is_some_and(|state| state.is_up() || platform.reads_only_to_load() && state.is_loaded());
     let what = platform.definition();
@@ -174,7 +177,8 @@ fn remembered(facts: &Facts) -> Option<Finding> {
             .repair(Class::Force, keep),
         ),
         record::Found::Record(known)
-            if known.unit != observed.unit || known.path != observed.definition.path =>
+            if known.unit != observed.unit
+                || known.path != observed.definition.path && !is_of_settings(facts, &known.path) =>
         {
             Some(
                 Finding::new(
@@ -208,6 +212,44 @@ fn permissions(facts: &Facts) -> Option<Finding> {
             .at(path, None)
             .repair(Class::Fix, [Action::Mode(path.clone(), 0o644)]),
     )
+}
+
+/// Whether a path is that of our settings over a package's definition.
+fn is_of_settings(facts: &Facts, path: &std::path::Path) -> bool {
+    let wanted = facts.service.desired.as_ref().ok().and_then(|desired| desired.addition.as_ref());
+    let there = facts.service.observed.definition.addition.as_ref();
+    wanted.is_some_and(|wanted| wanted.path == path) || there.is_some_and(|there| there.path == path)
+}
+
+/// What was chosen at an install over a package's definition.
+fn settings(facts: &Facts) -> Option<Finding> {
+    let wanted = facts.service.desired.as_ref().ok()?.addition.as_ref().filter(|wanted| wanted.changes)?;
+    let there = facts.service.observed.definition.addition.as_ref();
+    let standing = there.map_or(Standing::Missing, |there| there.standing);
+    let (severity, class, summary) = match (standing, &wanted.text) {
+        // Somebody else's, and nothing of ours is missing.
+        (Standing::Foreign | Standing::Linked | Standing::Masked, None) => return None,
+        (Standing::Missing, _) => (Severity::Error, Class::Fix, "what was chosen at the install is gone"),
+        (Standing::Ours, _) => (
+            Severity::Warning,
+            Class::Fix,
+            "what was chosen at the install is wanted otherwise by this release",
+        ),
+        _ => (Severity::Error, Class::Force, "what was chosen at the install was changed by somebody"),
+    };
+    let mut finding = Finding::new("definition.settings", severity, summary)
+        .at(&wanted.path, None)
+        .repair(class, [Action::Settings, Action::Reload]);
+    if let Some(name) = wanted.names.first() {
+        finding = finding.key(name);
+    }
+    Some(match class {
+        Class::Force => finding.hint(format!(
+            "If it is meant, put it into settings of yours: {} gateway edit",
+            facts.instance.command()
+        )),
+        _ => finding,
+    })
 }
 
 fn directory(facts: &Facts) -> Option<Finding> {

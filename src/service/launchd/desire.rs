@@ -34,6 +34,7 @@ impl Launchd {
         let flat = property_list::flat(&wanted);
         let ours = present.as_ref().filter(|present| job::mark_of(present, brand) != Marked::No);
         Ok(Desired {
+            addition: None,
             another: ours.and_then(|ours| spec.another(&property_list::variables(ours))),
             changes,
             diff: present.and_then(|present| redact::diff(&path, &property_list::flat(&present), &flat)),

@@ -46,6 +46,7 @@ pub fn inspect_job(instance: &Instance, neighbour: &Path) -> Disk {
             directory_problem: directory_problem(&paths.job_dir),
             drop_ins: Vec::new(),
             drop_in_names: Vec::new(),
+            addition: None,
             other_scope: other_scope(instance, neighbour),
             path,
         },

@@ -145,6 +145,7 @@ impl Manager for Launchd {
             unit: label,
             command: self.instance.command(),
             definition: disk.definition,
+            package: None,
             record: disk.record,
             manager,
             linger: Linger::NotNeeded,

@@ -13,8 +13,10 @@ pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) 
         let path = look.observed.definition.path.clone();
         return Err(Refusal::AnotherGateway { path, says: says.clone() });
     }
-    if super::package::owns(look) && !install.force {
-        return super::package::use_as_it_is(install, look);
+    // By force it is replaced as a whole, unless settings over it are what is in the way.
+    let by_force = install.force && look.observed.definition.addition.is_none();
+    if super::package::owns(look) && !by_force {
+        return super::package::use_it(install, desired, look);
     }
     let write = must_write(install, desired, look)?;
     let (mut steps, mut notes) = (Vec::new(), Vec::new());

@@ -15,6 +15,8 @@ pub use refusal::Refusal;
 pub use step::{Planned, Step};
 pub use undo::undo;
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::observed::{Observed, Reached};
@@ -75,10 +77,29 @@ pub struct Desired {
     pub changes: bool,
     /// What replacing the installed text changes, fit to be shown.
     pub diff: Option<String>,
+    /// What was chosen over the definition of a package, where that is the one that counts.
+    pub addition: Option<Choice>,
     /// What to remember about it. The time and who turned on lingering are filled in when it is saved.
     pub record: Record,
     /// The setting that makes what is installed there the service of another gateway, if it is one.
     pub another: Option<String>,
+}
+
+/// What was chosen over a definition that a package owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Where it is written.
+    pub path: PathBuf,
+    /// The settings; none where the package's definition has all of them already.
+    pub text: Option<String>,
+    /// Their names.
+    pub names: Vec<String>,
+    /// Whether what is there says something else.
+    pub changes: bool,
+    /// What replacing it changes, fit to be shown.
+    pub diff: Option<String>,
+    /// What to remember of it.
+    pub record: Option<Record>,
 }
 
 /// What will be done, in order, and what the operator should know.
@@ -165,8 +186,6 @@ fn planned(step: Step, because: &str) -> Planned {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
     use crate::exit::ExitCode;
     use crate::service::Scope;
@@ -198,7 +217,8 @@ mod tests {
     }
 
     fn desired(text: &str, changes: bool) -> Desired {
-        Desired { text: text.to_owned(), changes, diff: None, record: remembered(text), another: None }
+        let (text, record) = (text.to_owned(), remembered(text));
+        Desired { text, changes, diff: None, record, another: None, addition: None }
     }
 
     /// Nothing is installed.
@@ -485,27 +505,6 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn a_unit_of_a_package_is_used_as_it_is() {
-        let packaged: Change = |_, state| {
-            state.load_state = "loaded".to_owned();
-            state.fragment_path = Some(format!("/usr/lib/systemd/user/{UNIT}").into());
-        };
-        let new = desired("new", true);
-        let with = |install| names(&decide(Intent::Install(install), &new, absent(), packaged));
-        assert_eq!(with(install()), "enable reload reset-failed start prove");
-        assert_eq!(with(Install { chosen: true, ..install() }), "Conflict");
-        let in_use: Change = |_, state| {
-            state.load_state = "loaded".to_owned();
-            state.fragment_path = Some(format!("/usr/lib/systemd/user/{UNIT}").into());
-            state.wanted_at_login = true;
-            state.active_state = "active".to_owned();
-        };
-        assert_eq!(names(&decide(Intent::Install(install()), &new, absent(), in_use)), "");
-        assert_eq!(names(&decide(Intent::Uninstall, &new, absent(), in_use)), "disable reload stop");
-        assert_eq!(names(&decide(Intent::Uninstall, &new, absent(), packaged)), "NotInstalled");
     }
 
     #[test]

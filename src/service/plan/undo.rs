@@ -12,11 +12,13 @@ pub fn undo(plan: &Plan, failed: usize, before: &Observed) -> Vec<Planned> {
     let done = &plan.steps[..plan.steps.len().min(failed + 1)];
     let did = |wanted: fn(&Step) -> bool| done.iter().any(|planned| wanted(&planned.step));
     // A write that failed left the file as it was.
-    let wrote =
-        plan.steps.iter().take(failed).any(|planned| matches!(planned.step, Step::WriteDefinition { .. }));
+    let written = plan.steps.iter().take(failed).find_map(|planned| match &planned.step {
+        Step::WriteDefinition { path, .. } | Step::RemoveDefinition { path } => Some(path.clone()),
+        _ => None,
+    });
     let undoable = plan.steps.get(failed).is_some_and(|planned| planned.step.is_undoable());
-    let (Intent::Install(_), Some(reached), true, true) =
-        (plan.intent, before.manager.reached(), wrote, undoable)
+    let (Intent::Install(_), Some(reached), Some(path), true) =
+        (plan.intent, before.manager.reached(), written, undoable)
     else {
         return Vec::new();
     };
@@ -33,8 +35,13 @@ pub fn undo(plan: &Plan, failed: usize, before: &Observed) -> Vec<Planned> {
     if enabled {
         steps.push(planned(Step::Disable, "it was not enabled before"));
     }
-    let path = before.definition.path.clone();
-    match before.definition.found.text() {
+    // What was chosen over a package's definition is in another file.
+    let addition = before.definition.addition.as_ref().filter(|addition| addition.path == path);
+    let text = match addition {
+        Some(addition) => addition.found.text(),
+        None => before.definition.found.text().filter(|_| before.definition.path == path),
+    };
+    match text {
         Some(text) => {
             let step = Step::WriteDefinition { path, text: text.to_owned(), diff: None };
             steps.push(planned(step, "that was the definition before"));

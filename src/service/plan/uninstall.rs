@@ -40,6 +40,10 @@ pub(super) fn plan_uninstall(look: Look<'_>) -> Decided {
         let path = definition.path.clone();
         steps.push(planned(Step::RemoveDefinition { path }, "it was installed by this program"));
     }
+    // Left over from a package that is gone.
+    let leftover = super::package::without_addition(observed);
+    let there = there || !leftover.is_empty();
+    steps.extend(leftover);
     if there || state.is_loaded() {
         steps.push(planned(Step::Reload, "the manager must forget it"));
     }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{neighbour, unit};
+use super::{addition, neighbour, unit};
 use crate::host;
 use crate::instance::Instance;
-use crate::service::definition::{Found, Standing, standing};
-use crate::service::observed::Definition;
-use crate::service::place::{directory_problem, find_file};
+use crate::service::definition::{Found, Marked, Standing, standing};
+use crate::service::observed::{Addition, Definition, Package};
+use crate::service::place::{LIMIT, directory_problem, find_file};
 use crate::service::record;
 
 /// What was found on disk.
@@ -31,13 +31,25 @@ pub fn inspect(instance: &Instance) -> Disk {
     let name = instance.unit_name();
     let (found, owner) = find_file(&paths.unit);
     let record = record::load(&paths.service);
-    let marked = found
-        .text()
-        .map_or(crate::service::definition::Marked::No, |text| unit::marked(text, instance.brand));
+    let marked = found.text().map_or(Marked::No, |text| unit::marked(text, instance.brand));
     // A record of another unit says nothing about this one.
     let recorded = record.record().filter(|record| record.unit == name && record.path == paths.unit);
     let standing = standing(&found, recorded.map(|record| record.text.as_str()), marked);
     let drop_ins = drop_ins(&paths.unit_dir, &name);
+    let added = addition_path(&paths.unit);
+    let addition = match find_file(&added) {
+        (Found::Missing, _) => None,
+        (found, _) => {
+            let recorded = record.record().filter(|record| record.unit == name && record.path == added);
+            let marked = found.text().map_or(Marked::No, |text| unit::marked(text, instance.brand));
+            let standing = crate::service::definition::standing(
+                &found,
+                recorded.map(|record| record.text.as_str()),
+                marked,
+            );
+            Some(Addition { path: added, found, standing })
+        }
+    };
     Disk {
         definition: Definition {
             path: paths.unit.clone(),
@@ -52,6 +64,7 @@ pub fn inspect(instance: &Instance) -> Disk {
                 .map(Into::into)
                 .collect(),
             drop_ins,
+            addition,
             other_scope: neighbour::find(Path::new("/"), instance),
         },
         record,
@@ -73,6 +86,7 @@ pub fn unseen(instance: &Instance) -> Disk {
             directory_problem: None,
             drop_in_names: Vec::new(),
             drop_ins: Vec::new(),
+            addition: None,
             other_scope: None,
         },
         record: record::Found::Missing,
@@ -80,6 +94,22 @@ pub fn unseen(instance: &Instance) -> Disk {
         other_units_enabled: false,
         own_cgroup: String::new(),
     }
+}
+
+/// Where packages put units (systemd.unit(5), "Unit File Load Path").
+const VENDOR: [&str; 3] = ["/usr/lib/systemd", "/lib/systemd", "/usr/local/lib/systemd"];
+
+/// The unit that the manager has, if it is a package's.
+pub fn package(fragment: &Path) -> Option<Package> {
+    let vendor = VENDOR.iter().any(|dir| fragment.starts_with(dir));
+    let text = host::fs::read_text(fragment, LIMIT).ok().flatten().filter(|_| vendor)?;
+    Some(Package { path: fragment.to_owned(), text })
+}
+
+/// Where settings of ours over a package's unit are.
+pub fn addition_path(unit: &Path) -> PathBuf {
+    let name = unit.file_name().unwrap_or_default().to_string_lossy();
+    unit.with_file_name(format!("{name}.d")).join(addition::FILE)
 }
 
 /// Drop-ins of this unit alone. The manager shows none of them once the unit is gone (lifecycle notes E9.8).

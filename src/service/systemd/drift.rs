@@ -362,6 +362,17 @@ pub fn corrective(command: &str, wanted: &Layer, names: &[Name], specifiers: &Sp
     let mut file = super::syntax::File::parse(&format!(
         "# Written by `{command} doctor`: what the unit, which is not ours to change, has otherwise.\n"
     ));
+    corrective_lines(&mut file, wanted, names, specifiers);
+    file.to_string()
+}
+
+/// The lines of such a drop-in.
+pub(super) fn corrective_lines(
+    file: &mut super::syntax::File,
+    wanted: &Layer,
+    names: &[Name],
+    specifiers: &Specifiers,
+) {
     let mut done: Vec<(&str, &str)> = Vec::new();
     for name in names.iter().filter(|name| name.variable.is_none()) {
         let key = (name.section.as_str(), name.key.as_str());
@@ -377,9 +388,8 @@ pub fn corrective(command: &str, wanted: &Layer, names: &[Name], specifiers: &Sp
     }
     let variables: Vec<&str> = names.iter().filter_map(|name| name.variable.as_deref()).collect();
     if !variables.is_empty() {
-        mend_variables(&mut file, wanted, &variables, specifiers);
+        mend_variables(file, wanted, &variables, specifiers);
     }
-    file.to_string()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::siblings;
 use super::specifier::Specifiers;
 use super::syntax::File;
 use super::unit::{self, Installed};
-use super::{Systemd, disk, effective};
+use super::{Systemd, addition, disk, effective};
 use crate::host;
 use crate::instance::{BaseDirs, Brand, Scope};
 use crate::service::definition::{Marked, Standing};
@@ -234,13 +234,28 @@ impl Systemd {
         files: &Files,
         own: bool,
     ) -> Result<Desired, String> {
+        let brand = self.instance.brand;
         let text = files.unit.as_ref().map(|layer| layer.file.to_string()).unwrap_or_default();
-        let intact = unit::marked(&text, self.instance.brand) == Marked::Intact;
-        let installed = Installed::read(&text, self.instance.brand);
+        let intact = unit::marked(&text, brand) == Marked::Intact;
         let record = observed.record.record().filter(|record| record.unit == observed.unit);
+        let installed = Installed::read(&text, brand);
+        // What was chosen over a package's unit.
+        let addition = observed.definition.addition.as_ref().filter(|_| observed.package.is_some());
+        let intact_addition = addition.filter(|addition| addition.standing == Standing::Ours);
+        let over = record.filter(|record| record.path == disk::addition_path(&observed.definition.path));
+        let over = match (over, intact_addition) {
+            (Some(record), _) => Some(record.text.as_str()),
+            (None, Some(addition)) => addition.found.text(),
+            (None, None) => None,
+        };
+        let chosen = over.map(|over| Installed::read(&format!("{text}\n{over}"), brand));
         // What somebody may have changed says nothing about what was chosen.
-        let applied = record.filter(|_| own).map(|record| Installed::read(&record.text, self.instance.brand));
-        let told = if !own || intact { Some(&installed) } else { applied.as_ref() };
+        let applied = record.filter(|_| own).map(|record| Installed::read(&record.text, brand));
+        let told = match (chosen.as_ref(), !own || intact) {
+            (Some(chosen), _) => Some(chosen),
+            (None, true) => Some(&installed),
+            (None, false) => applied.as_ref(),
+        };
         let program = match (record, told.and_then(|told| told.command.first())) {
             (Some(record), _) if own => record.program.clone(),
             (_, Some(program)) => PathBuf::from(program),
@@ -296,7 +311,15 @@ impl Systemd {
             marked: mark != Marked::No,
             unusable,
         };
-        drift::drift(&sides, terms, specifiers)
+        let mut found = drift::drift(&sides, terms, specifiers);
+        // What was chosen over a package's unit is told as a whole.
+        if observed.package.is_some() {
+            let own = disk::addition_path(&observed.definition.path);
+            let ours = |path: &Path| *path == own || *path == unit.path;
+            let told = |drift: &Drift| drift.spot.as_ref().is_none_or(|spot| ours(&spot.path));
+            found.retain(|drift| !(addition::is_chosen(observed.scope, &drift.name) && told(drift)));
+        }
+        found
     }
 }
 

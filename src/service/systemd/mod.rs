@@ -3,6 +3,7 @@
 //! Over D-Bus where there is a bus, by `systemctl` where there is none (`link`). Which steps there are to do
 //! is decided in [`super::plan`]; what a unit file says, in [`mod@unit`].
 
+pub mod addition;
 mod answers;
 mod bus;
 pub mod contract;
@@ -19,6 +20,7 @@ pub mod layers;
 mod linger;
 pub mod link;
 mod neighbour;
+mod packaged;
 mod perform;
 mod properties;
 mod prove;
@@ -101,6 +103,7 @@ impl Manager for Systemd {
             Ok(reached) => observed::Manager::Reached(Box::new(reached)),
             Err(unreachable) => observed::Manager::Unreachable { unreachable },
         };
+        let package = self.package(&disk, &manager).await;
         let group = manager.reached().and_then(|reached| reached.state.control_group.as_deref());
         Observed {
             platform: Platform::Systemd,
@@ -110,6 +113,7 @@ impl Manager for Systemd {
             inside: disk::is_inside(&disk.own_cgroup, group),
             may_write: self.elsewhere || self.instance.scope == Scope::User || host::user::id() == 0,
             definition: disk.definition,
+            package,
             record: disk.record,
             manager,
             linger,
@@ -123,13 +127,17 @@ impl Manager for Systemd {
     fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<Desired, Unwritable> {
         // Without a manager nothing will be written; what an old one would get can still be shown.
         let version = observed.manager.reached().and_then(|reached| Version::parse(&reached.version));
-        let text = unit::render(spec, &self.unit, version.unwrap_or(Version::OLDEST));
+        let version = version.unwrap_or(Version::OLDEST);
+        let text = unit::render(spec, &self.unit, version);
         let text = text.map_err(|error| Unwritable(error.into()))?;
         let path = observed.definition.path.display().to_string();
         let present = observed.definition.found.text();
         let ours = present.filter(|text| unit::marked(text, spec.mark.brand) != Marked::No);
         let environment = ours.map(|text| unit::Installed::read(text, spec.mark.brand).environment);
+        let addition = observed.package.as_ref();
+        let addition = addition.map(|package| self.choice(spec, package, observed, version)).transpose()?;
         Ok(Desired {
+            addition,
             another: environment.and_then(|environment| spec.another(&environment)),
             changes: present.is_none_or(|present| !unit::same_meaning(present, &text, spec.mark.brand)),
             diff: present.and_then(|present| redact::diff(&path, present, &text)),

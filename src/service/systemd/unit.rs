@@ -64,7 +64,7 @@ pub fn render_for_package(spec: &ServiceSpec, unit: &str, version: Version) -> R
 }
 
 /// Puts the mark in that tells whether a text was changed.
-fn signed(mut text: String, at: usize, brand: Brand) -> String {
+pub(super) fn signed(mut text: String, at: usize, brand: Brand) -> String {
     let checksum = format!("{}={}\n", brand.extension_key(CHECKSUM), checksum(&text));
     text.insert_str(at, &checksum);
     text
@@ -189,8 +189,8 @@ fn supervision(text: &mut Text, spec: &ServiceSpec, version: Version) {
 }
 
 const PROFILE: &str = "Profile";
-const GENERATOR: &str = "Generator";
-const HARDENING: &str = "Hardening";
+pub(super) const GENERATOR: &str = "Generator";
+pub(super) const HARDENING: &str = "Hardening";
 const CHECKSUM: &str = "Checksum";
 
 #[derive(Default)]
