@@ -134,6 +134,38 @@ pub fn ensure_token(source: &Source) -> Result<Token, CreateError> {
     Ok(outcome)
 }
 
+/// Puts another gateway's port and token into a configuration, in place of those that are there: its clients find this
+/// one in its place. Makes a configuration where there is none.
+pub fn adopt(
+    source: &Source,
+    instance: &Instance,
+    port: Option<u16>,
+    token: Option<Secret>,
+) -> Result<(), CreateError> {
+    match create_minimal(source, instance) {
+        Ok(_) | Err(CreateError::Exists(_)) => {}
+        Err(error) => return Err(error),
+    }
+    update_config(source, |old| {
+        old.config.as_ref().map_err(|problems| CreateError::Invalid(problems.clone()))?;
+        let mut text = old.raw.clone();
+        if let Some(port) = port {
+            text = Some(set_value(text.as_deref(), &"gateway.port".into(), &Value::from(port))?);
+        }
+        if let Some(token) = token.as_ref().filter(|_| source.credentials.is_none()) {
+            let value = Value::from(token.expose());
+            text = Some(set_value(text.as_deref(), &"gateway.auth.token".into(), &value)?);
+        }
+        Ok::<_, CreateError>(text)
+    })?;
+    if let (Some(dir), Some(token)) = (&source.credentials, token) {
+        let path = dir.join(token_variable(source));
+        let written = private_dir(dir).and_then(|()| write_atomic(&path, token.expose().as_bytes(), PRIVATE));
+        written.map_err(|source| WriteError::Io { what: "write", path, source })?;
+    }
+    Ok(())
+}
+
 /// The variable that the token of a system service counts as, and the name of its file.
 fn token_variable(source: &Source) -> String {
     source.brand.var("GATEWAY_TOKEN")

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::foreign::{self, Foreign};
 use super::machine::{self, Space};
 use super::process::{self, Process};
 use crate::client::{Address, probe};
@@ -58,6 +59,8 @@ pub struct Facts {
     pub handed: Vec<String>,
     /// Whether the environment of this command has a token.
     pub token_in_env: bool,
+    /// Gateways of other products.
+    pub foreign: Vec<Foreign>,
 }
 
 /// Something that should be private.
@@ -163,6 +166,7 @@ impl Facts {
             newest_ms: rest.newest_ms,
             session_variables: rest.session_variables,
             handed: secrets::to_hand_over(instance, &[]).into_iter().map(|handed| handed.name).collect(),
+            foreign: rest.foreign,
             token_in_env: env.text(instance.brand.var("GATEWAY_TOKEN")).is_some(),
             service,
         }
@@ -193,6 +197,7 @@ struct Rested {
     program: Option<Program>,
     newest_ms: u64,
     session_variables: Vec<(PathBuf, usize, String)>,
+    foreign: Vec<Foreign>,
 }
 
 impl Rest {
@@ -239,8 +244,15 @@ impl Rest {
             spaces: spaces.into(),
             program: self.service.command.first().map(|program| look_at_program(program.as_ref())),
             newest_ms,
+            foreign: self.foreign(),
             session_variables: self.session_variables(),
         }
+    }
+
+    fn foreign(&self) -> Vec<Foreign> {
+        let own = self.instance.brand.slug();
+        let others = self.service.siblings.iter().filter(|sibling| sibling.product != own);
+        others.map(|sibling| foreign::look(sibling, &self.dirs)).collect()
     }
 
     /// environment.d(5): what a user's manager takes its environment from.

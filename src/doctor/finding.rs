@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::foreign::Foreign;
 use crate::service::inspection::{Name, Spot};
 use crate::service::observed::lossy;
 
@@ -101,7 +102,7 @@ pub struct Repair {
 }
 
 /// One thing to do. Data; performing it decides nothing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Directives of the unit get our values; everything else in it stays.
     Keys(Vec<Name>),
@@ -138,6 +139,8 @@ pub enum Action {
     Token,
     /// This user's services outlive the last session.
     Linger,
+    /// Another product's gateway is stopped and disabled, and its port and its token are taken over.
+    TakeOver(Box<Foreign>),
     /// The service is restarted.
     Restart,
 }

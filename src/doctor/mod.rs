@@ -3,6 +3,7 @@
 //! * [`facts`]: one look at everything. What could not be looked at is a fact too.
 //! * [`checks`]: pure functions of the facts, listed in one table.
 //! * [`finding`]: what a check may say. Pure.
+//! * [`foreign`]: where gateways of other products keep their port and their token.
 //! * [`repair`]: from findings to steps, and performing them.
 //!
 //! Knows no terminal, and nothing of the inside of the gateway: a gateway that runs is asked from outside.
@@ -10,6 +11,7 @@
 pub mod checks;
 pub mod facts;
 pub mod finding;
+pub mod foreign;
 pub mod machine;
 pub mod process;
 pub mod repair;

@@ -9,8 +9,9 @@ use futures_util::future::BoxFuture;
 
 use super::facts::{self, Facts};
 use super::finding::{Action, Finding};
+use super::foreign::TokenPlace;
 use crate::config::Source;
-use crate::config::create::ensure_token;
+use crate::config::create::{adopt, ensure_token};
 use crate::host;
 use crate::instance::{Env, Instance};
 use crate::service::definition::Found;
@@ -60,6 +61,15 @@ pub enum Todo {
     Unset(Vec<String>),
     /// A token is made.
     Token,
+    /// Another product's service is stopped and disabled.
+    Retire(String),
+    /// Its port and its token are taken over.
+    Adopt {
+        /// The port.
+        port: Option<u16>,
+        /// Where the token is.
+        token: Option<TokenPlace>,
+    },
 }
 
 impl std::fmt::Display for Todo {
@@ -71,6 +81,13 @@ impl std::fmt::Display for Todo {
             Self::Move { from, to } => write!(f, "move {} to {}", from.display(), to.display()),
             Self::Mode(path, mode) => write!(f, "set the permissions of {} to {mode:04o}", path.display()),
             Self::Unset(names) => write!(f, "take {} out of the manager's environment", names.join(", ")),
+            Self::Retire(unit) => write!(f, "stop and disable {unit}"),
+            Self::Adopt { port, token } => {
+                let port = port.map(|port| format!("port {port}"));
+                let token = token.as_ref().map(|token| format!("the token ({token})"));
+                let both: Vec<String> = [port, token].into_iter().flatten().collect();
+                write!(f, "put {} into the configuration", both.join(" and "))
+            }
             Self::Token => f.write_str("make a token and put it into the configuration"),
         }
     }
@@ -105,6 +122,7 @@ pub fn plan(facts: &Facts, findings: &[Finding], may: Permission) -> Plan {
             plan.steps.push(todo);
         }
     }
+    let takes_over = take_over(facts, &actions, &mut plan);
     let wrote = write_unit(facts, &actions, &mut plan)
         | write_settings(facts, &actions, &mut plan)
         | write_drop_ins(facts, &actions, &mut plan);
@@ -136,7 +154,7 @@ pub fn plan(facts: &Facts, findings: &[Finding], may: Permission) -> Plan {
     if has(&Action::Linger) {
         service(&mut plan, Step::EnableLinger);
     }
-    if has(&Action::Restart) && may.restart {
+    if (has(&Action::Restart) || takes_over) && may.restart {
         let inside = facts.service.observed.inside;
         service(&mut plan, Step::ResetFailed);
         service(&mut plan, Step::Restart { wait: !inside });
@@ -148,6 +166,25 @@ pub fn plan(facts: &Facts, findings: &[Finding], may: Permission) -> Plan {
     let platform = facts.service.observed.platform;
     plan.steps.retain(|todo| !matches!(todo, Todo::Service(step) if !platform.knows(step, Intent::Enable)));
     plan
+}
+
+/// Another product's gateway goes, and this one takes its place. Whether this one has to be started anew for that.
+fn take_over(facts: &Facts, actions: &[&Action], plan: &mut Plan) -> bool {
+    let mut any = false;
+    for action in actions {
+        let Action::TakeOver(foreign) = action else { continue };
+        let retire = Todo::Retire(foreign.service.unit.clone());
+        if plan.steps.contains(&retire) {
+            continue;
+        }
+        plan.steps.push(retire);
+        // Two cannot both be the one that this one takes after.
+        if !any && (foreign.port.is_some() || foreign.token.is_some()) {
+            plan.steps.push(Todo::Adopt { port: foreign.port, token: foreign.token.clone() });
+        }
+        any = true;
+    }
+    any && facts.service.unit.is_some() && facts.service.needs.is_empty()
 }
 
 /// Where a file goes that is in the way.
@@ -290,11 +327,12 @@ pub async fn perform(
         say(&format!("[{}/{}] {todo}", index + 1, plan.steps.len()));
         let done = match todo {
             Todo::Service(step) => manager.perform(step, &mut circumstances).await,
+            Todo::Retire(unit) => manager.retire(unit).await.map(|()| Vec::new()),
             Todo::Unset(names) => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 manager.unset_environment(&names).await.map(|()| Vec::new())
             }
-            other => on_disk(other.clone(), Source::new(instance, env)).await,
+            other => on_disk(other.clone(), Source::new(instance, env), instance.clone()).await,
         };
         notes.extend(done.map_err(|error| (index + 1, error))?);
     }
@@ -302,12 +340,15 @@ pub async fn perform(
 }
 
 /// Work with files, away from the runtime's threads.
-async fn on_disk(todo: Todo, source: Source) -> Result<Vec<String>, ServiceError> {
+async fn on_disk(todo: Todo, source: Source, instance: Instance) -> Result<Vec<String>, ServiceError> {
     let (operation, path) = match &todo {
         Todo::WriteDropIn { path, .. } => ("write", path.clone()),
         Todo::Remove(path) | Todo::Move { from: path, .. } => ("remove", path.clone()),
         Todo::Mode(path, _) => ("set the permissions of", path.clone()),
-        Todo::Token | Todo::Unset(_) | Todo::Service(_) => ("put a token into", source.path.clone()),
+        Todo::Adopt { .. } => ("take over a port and a token in", source.path.clone()),
+        Todo::Token | Todo::Unset(_) | Todo::Retire(_) | Todo::Service(_) => {
+            ("put a token into", source.path.clone())
+        }
     };
     let work = move || match todo {
         Todo::WriteDropIn { path, text } => {
@@ -325,7 +366,11 @@ async fn on_disk(todo: Todo, source: Source) -> Result<Vec<String>, ServiceError
         }
         Todo::Mode(path, mode) => host::fs::set_mode(&path, mode),
         Todo::Token => ensure_token(&source).map(drop).map_err(io::Error::other),
-        Todo::Unset(_) | Todo::Service(_) => Ok(()),
+        Todo::Adopt { port, token } => {
+            let token = token.map(|place| place.read()).transpose()?.flatten();
+            adopt(&source, &instance, port, token).map_err(io::Error::other)
+        }
+        Todo::Unset(_) | Todo::Retire(_) | Todo::Service(_) => Ok(()),
     };
     let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.into()));
     done.map(|()| Vec::new()).map_err(|source| ServiceError::File { operation, path, source })

@@ -2,8 +2,8 @@
 //!
 //! Every backend is compiled and tested on every target; [`HERE`] alone says which one a program uses.
 
-use super::error::ServiceError;
-use super::inspection::{Inspect, Inspection, Question};
+use super::error::{CallKind, ServiceError};
+use super::inspection::{Inspect, Inspection, Question, Sibling};
 use super::launchd::Launchd;
 use super::manager::{Circumstances, Manager, Unwritable};
 use super::observed::Observed;
@@ -86,6 +86,29 @@ impl Inspect for Native {
         match self {
             Self::Systemd(systemd) => systemd.unset_environment(names).await,
             Self::Launchd(launchd) => launchd.unset_environment(names).await,
+        }
+    }
+}
+
+impl Native {
+    /// Other gateways on this machine, in both scopes.
+    pub async fn siblings(&self, dirs: &BaseDirs) -> Vec<Sibling> {
+        match self {
+            Self::Systemd(systemd) => systemd.siblings(dirs).await,
+            // A label that is taken is refused by launchd itself.
+            Self::Launchd(_) => Vec::new(),
+        }
+    }
+
+    /// Stops another service of the same manager, and sees to it that it does not start by itself.
+    pub async fn retire(&self, unit: &str) -> Result<(), ServiceError> {
+        match self {
+            Self::Systemd(systemd) => systemd.retire(unit).await,
+            Self::Launchd(_) => Err(ServiceError::Call {
+                operation: format!("take down {unit}"),
+                kind: CallKind::Other,
+                source: "other jobs are taken down by hand".into(),
+            }),
         }
     }
 }

@@ -20,6 +20,7 @@ mod doctor_states;
 mod driver;
 mod enablement;
 mod everyday;
+mod foreign;
 mod guards;
 mod handover;
 mod install;

@@ -118,7 +118,7 @@ fn a_symlink_is_another_product_beside_it() {
     let machine = set_up();
     machine.root("ln -s idlehands /usr/local/bin/mayros").ok();
     machine.user("idlehands gateway install").ok();
-    machine.user("idlehands gateway stop").ok();
+    machine.user("idlehands gateway stop --disable").ok();
     machine.user("mayros setup").ok();
     machine.user("mayros gateway install").ok();
     let unit = "mayros-gateway.service";

@@ -20,11 +20,12 @@ use crate::cli::ui::Ui;
 use crate::client::{Address, probe};
 use crate::config::Config;
 use crate::config::resolve::gateway_port;
+use crate::doctor::foreign;
 use crate::exit::ExitCode;
 use crate::gateway::{self, Holder};
 use crate::host;
 use crate::host::lock::Lock;
-use crate::instance::Paths;
+use crate::instance::{Paths, Profile};
 use crate::service::Scope;
 use crate::service::apply::{Outcome, Restored, apply};
 use crate::service::claim::claim;
@@ -35,6 +36,7 @@ use crate::service::manager::{Circumstances, Manager, Patience, Probe, Progress,
 use crate::service::native::Native;
 use crate::service::observed::Observed;
 use crate::service::plan::{Desired, Intent, Plan, Planned, Refusal, Step, plan};
+use crate::service::platform::ByHand;
 use crate::service::program::{self, Program};
 use crate::service::secrets;
 use crate::service::shell::word;
@@ -189,7 +191,33 @@ async fn consider(
     if let Some(error) = in_the_way(&plan, &before, context) {
         return Err(error);
     }
+    if let (Intent::Install(install), Some(desired)) = (intent, &desired)
+        && !install.force
+        && let Some(error) = rival(&manager, desired.record.port, config, context).await
+    {
+        return Err(error);
+    }
     Ok(Considered { manager, before, desired, plan })
+}
+
+/// Another gateway's service that has the same port, and starts by itself or runs: the two would take turns (lifecycle
+/// notes B5, B7).
+async fn rival(manager: &Native, named: Option<u16>, config: &Config, context: &Context) -> Option<CliError> {
+    let port = gateway_port(named, &context.env, config, &context.instance).ok()?.value;
+    let own = context.instance.unit_name();
+    let others = manager.siblings(&context.dirs).await;
+    let active = others.iter().filter(|other| other.enabled || other.running == Some(true));
+    let other = active
+        .filter(|other| other.unit != own)
+        .map(|other| foreign::look(other, &context.dirs))
+        .find(|other| other.port == Some(port))?;
+    let scope = if other.service.user { Scope::User } else { Scope::System };
+    let down = context.platform.by_hand(ByHand::TakeDown, scope, &other.service.unit);
+    let (unit, product, command) = (&other.service.unit, &other.service.product, context.instance.command());
+    let message = format!("port {port} is that of another gateway: {unit} ({product})");
+    Some(CliError::new(ExitCode::Conflict, message).hint(format!("take it down first: {down}")).hint(
+        format!("or have another port here: {command} gateway install --port {}", Profile::next_port(port)),
+    ))
 }
 
 /// A gateway in the foreground that has the state directory: the service would end with a conflict.

@@ -1,7 +1,8 @@
 //! Other gateways on this machine: the same one twice, and those of other products.
 
 use crate::doctor::facts::Facts;
-use crate::doctor::finding::{Finding, Severity};
+use crate::doctor::finding::{Action, Class, Finding, Severity};
+use crate::doctor::foreign::{self, Foreign};
 use crate::instance::Scope;
 use crate::service::inspection::Sibling;
 use crate::service::platform::ByHand;
@@ -23,51 +24,65 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
                 .hint(format!("Or the other one: {} gateway uninstall", facts.instance.command())),
         );
     }
-    found.extend(facts.service.siblings.iter().filter_map(|sibling| tell(facts, sibling)));
+    let own = facts.instance.brand.slug();
+    let profiles = facts.service.siblings.iter().filter(|sibling| sibling.product == own);
+    found.extend(profiles.filter_map(|sibling| other_profile(facts, sibling)));
+    found.extend(facts.foreign.iter().map(|foreign| other_product(facts, foreign)));
     found
 }
 
-fn tell(facts: &Facts, sibling: &Sibling) -> Option<Finding> {
-    let own_port = facts.port.as_ref().ok().copied();
-    let same_product = sibling.product == facts.instance.brand.slug();
+/// Other profiles are not foreign; they only must not want the same port.
+fn other_profile(facts: &Facts, sibling: &Sibling) -> Option<Finding> {
     // The same unit in the system's scope is a package's offer, or told above.
-    if same_product && sibling.unit == facts.service.observed.unit {
-        return None;
-    }
-    let clash = sibling.port.is_some() && sibling.port == own_port;
+    let port = sibling.port.filter(|_| sibling.unit != facts.service.observed.unit)?;
     let active = sibling.enabled || sibling.running == Some(true);
-    let port = sibling.port.map_or_else(String::new, |port| format!(", port {port}"));
-    let token = sibling.token_from.as_ref().map(|from| format!(", token from {from}")).unwrap_or_default();
-    let there = if sibling.user { Scope::User } else { Scope::System };
-    let take_down = facts.service.observed.platform.by_hand(ByHand::TakeDown, there, &sibling.unit);
-    if same_product {
-        // Other profiles are not foreign.
-        return (clash && active).then(|| {
-            Finding::new(
-                "siblings.port",
-                Severity::Warning,
-                format!("{} is set to the same port{port}", sibling.unit),
-            )
-            .at(&sibling.path, None)
-            .differs(None, sibling.port.map(|port| port.to_string()))
-        });
-    }
-    let severity = if clash && active { Severity::Warning } else { Severity::Info };
-    let state = match (sibling.running, sibling.enabled) {
+    (active && facts.port.as_ref().ok() == Some(&port)).then(|| {
+        Finding::new(
+            "siblings.port",
+            Severity::Warning,
+            format!("{} is set to the same port, {port}", sibling.unit),
+        )
+        .at(&sibling.path, None)
+        .differs(None, Some(port.to_string()))
+    })
+}
+
+fn other_product(facts: &Facts, foreign: &Foreign) -> Finding {
+    let Foreign { service, port, token, .. } = foreign;
+    let active = service.enabled || service.running == Some(true);
+    let clash = active && port.is_some() && *port == facts.port.as_ref().ok().copied();
+    let state = match (service.running, service.enabled) {
         (Some(true), _) => "running",
         (_, true) => "enabled",
         _ => "installed",
     };
-    let profile = sibling.profile.as_ref().map(|name| format!(" --profile {name}")).unwrap_or_default();
-    let slug = facts.instance.brand.slug();
-    let take_port = sibling.port.map(|port| format!(" --port {port}")).unwrap_or_default();
-    Some(
-        Finding::new(
-            "siblings.other",
-            severity,
-            format!("a gateway of {} is {state}: {}{port}{token}", sibling.product, sibling.unit),
-        )
-        .at(&sibling.path, None)
-        .hint(format!("To take over from it: {take_down}, then {slug}{profile} gateway install{take_port}")),
+    let port_words = port.map_or_else(String::new, |port| format!(", port {port}"));
+    let from = token.as_ref().map(ToString::to_string).or_else(|| service.token_from.clone());
+    let from = from.map(|from| format!(", token from {from}")).unwrap_or_default();
+    let severity = if clash { Severity::Warning } else { Severity::Info };
+    let mut finding = Finding::new(
+        "siblings.other",
+        severity,
+        format!("a gateway of {} is {state}: {}{port_words}{from}", service.product, service.unit),
     )
+    .at(&service.path, None)
+    .differs(None, port.map(|port| port.to_string()));
+    let observed = &facts.service.observed;
+    let theirs = if service.user { Scope::User } else { Scope::System };
+    let (command, down) =
+        (facts.instance.command(), observed.platform.by_hand(ByHand::TakeDown, theirs, &service.unit));
+    // Two products side by side are nobody's mistake. Two on one port are, and so is one that was left behind for this
+    // one to take its place.
+    let fresh = facts.service.unit.is_none() && active;
+    let ours_to_change =
+        foreign::is_changeable(service, facts.instance.scope) && !observed.platform.reads_only_to_load();
+    if (clash || fresh) && ours_to_change {
+        finding = finding.repair(Class::Force, [Action::TakeOver(Box::new(foreign.clone()))]).hint(format!(
+            "To take its place: {command} doctor --fix --force stops and disables it, and takes its port and its token over"
+        ));
+        return finding.hint(format!("To take it down and no more: {down}"));
+    }
+    let port =
+        port.map(|port| format!(", then: {command} config set gateway.port {port}")).unwrap_or_default();
+    finding.hint(format!("To take its place: {down}{port}"))
 }

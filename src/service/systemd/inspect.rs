@@ -99,16 +99,10 @@ impl Inspect for Systemd {
         let fragment = reached.and_then(|reached| reached.state.fragment_path.clone());
         let files = {
             let (unit, own_path) = (self.unit.clone(), observed.definition.path.clone());
-            let specifiers = specifiers.clone();
-            let elsewhere = match self.instance.scope {
-                Scope::User => siblings::SYSTEM_DIRS.iter().map(PathBuf::from).collect(),
-                Scope::System => siblings::user_dirs(&question.dirs.config_home, &self.env),
-            };
-            let user = self.instance.scope == Scope::User;
+            let rest = self.search(question.dirs, unit_path.clone());
             let work = move || {
                 let mut files = read_files(&unit, &unit_path, &own_path, fragment.as_deref());
-                files.siblings = siblings::find(&unit_path, user, Some(&unit), &specifiers);
-                files.siblings.extend(siblings::find(&elsewhere, !user, None, &specifiers));
+                files.siblings = rest();
                 files
             };
             // Reading neither panics nor is it aborted: the runtime is still here to await it.
@@ -204,13 +198,43 @@ impl Systemd {
         tokio::time::timeout(super::answers::ANSWER_DEADLINE, asked).await.unwrap_or_else(silent)
     }
 
+    /// Looks for other gateways in both scopes.
+    fn search(
+        &self,
+        dirs: &BaseDirs,
+        unit_path: Vec<PathBuf>,
+    ) -> impl FnOnce() -> Vec<Sibling> + Send + use<> {
+        let elsewhere = match self.instance.scope {
+            Scope::User => siblings::SYSTEM_DIRS.iter().map(PathBuf::from).collect(),
+            Scope::System => siblings::user_dirs(&dirs.config_home, &self.env),
+        };
+        let (user, unit) = (self.instance.scope == Scope::User, self.unit.clone());
+        let specifiers = self.specifiers(dirs);
+        move || {
+            let mut found = siblings::find(&unit_path, user, Some(&unit), &specifiers);
+            found.extend(siblings::find(&elsewhere, !user, None, &specifiers));
+            found
+        }
+    }
+
+    /// Other gateways on this machine.
+    pub async fn siblings(&self, dirs: &BaseDirs) -> Vec<Sibling> {
+        if self.elsewhere {
+            return Vec::new();
+        }
+        let unit_path = self.link.as_ref().map(|link| link.unit_path().to_vec()).unwrap_or_default();
+        // Reading neither panics nor is it aborted: the runtime is still here to await it.
+        tokio::task::spawn_blocking(self.search(dirs, unit_path)).await.unwrap_or_default()
+    }
+
     /// Whether user services of other gateways run.
     async fn ask_siblings(&self, siblings: &mut [Sibling]) {
         let Ok(link) = &self.link else { return };
         let user = self.instance.scope == Scope::User;
         for sibling in siblings.iter_mut().filter(|sibling| sibling.user == user).take(64) {
             let asked = tokio::time::timeout(Duration::from_secs(2), link.service(&sibling.unit)).await;
-            sibling.running = asked.ok().and_then(Result::ok).map(|found| found.unit_state(false).is_up());
+            let asked = asked.ok().and_then(Result::ok).map(|found| found.unit_state(false).is_up());
+            sibling.running = asked.or(sibling.running);
         }
     }
 

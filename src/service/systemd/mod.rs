@@ -25,6 +25,7 @@ mod perform;
 mod properties;
 mod prove;
 pub mod quoting;
+mod retire;
 pub mod sandbox;
 pub mod siblings;
 pub mod specifier;
