@@ -9,7 +9,6 @@ use super::error::CliError;
 use super::ui::Ui;
 use crate::exit::ExitCode;
 use crate::host::process;
-use crate::service::reach::Unreachable;
 use crate::service::remote::Host;
 use crate::service::ssh::{self, Ended, LOGIN_DEADLINE, Terminal};
 
@@ -119,10 +118,10 @@ pub(super) fn run(
         }
         Ended::NotRun => Err(not_there(host, program)),
         Ended::Lost => {
-            let why = "the connection failed, or was lost; ssh has said why".to_owned();
-            let lost = Unreachable::Ssh { host: host.to_string(), why };
-            Err(CliError::new(lost.exit_code(), lost.to_string())
-                .hint(lost.hint(&context.instance.command())))
+            let message =
+                format!("cannot reach {host} over ssh, or the connection was lost; ssh has said why");
+            let hint = format!("Log in once by hand, with a key that asks for no password: ssh {host}");
+            Err(CliError::new(ExitCode::NoManager, message).hint(hint))
         }
         Ended::Killed => Err(CliError::new(ExitCode::Failed, "ssh was killed")),
     }

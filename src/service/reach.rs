@@ -85,6 +85,14 @@ pub enum Unreachable {
         /// What ssh said.
         why: String,
     },
+    /// The other machine can be reached, and its manager cannot.
+    #[error("{host} can be reached, but not its service manager: {why}")]
+    NotThere {
+        /// The machine, as ssh takes it.
+        host: String,
+        /// Why.
+        why: String,
+    },
     /// launchd cannot be asked, or has no place for jobs of this user.
     #[error("{why}")]
     NoDomain {
@@ -203,6 +211,9 @@ impl Unreachable {
                 format!(
                     "log in once by hand, with a key that asks for no password: ssh {host} systemd-stdio-bridge --version"
                 )
+            }
+            Self::NotThere { host, .. } => {
+                format!("ask it there: ssh -t {host} {command} gateway status")
             }
             Self::NoAnswer { .. } => {
                 "look at its state: systemctl --user status (or, for --system: systemctl status)".to_owned()

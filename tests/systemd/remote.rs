@@ -55,6 +55,18 @@ fn the_verbs_and_the_log_reach_the_manager_of_another_machine() {
     assert!(nobody.stderr.contains("Permission denied"), "{nobody}");
     let nobody = machine.root("idlehands --host nobody@127.0.0.1 doctor");
     assert_eq!((nobody.code, nobody.stdout.as_str()), (8, ""), "{nobody}");
+    // There is a machine, and no way from it to its manager.
+    machine.root("mv /usr/bin/systemd-stdio-bridge /usr/bin/away").ok();
+    let bare = there("gateway stop");
+    assert_eq!(bare.code, 8, "{bare}");
+    let told = "tester@127.0.0.1 can be reached, but not its service manager: it has no systemd-stdio-bridge";
+    assert!(bare.stderr.contains(told), "{bare}");
+    assert!(bare.stderr.contains("ssh -t tester@127.0.0.1 idlehands gateway status"), "{bare}");
+    machine.root("printf '#!/bin/sh\\nexit 1\\n' >/usr/bin/systemd-stdio-bridge; chmod +x /usr/bin/systemd-stdio-bridge").ok();
+    let mute = there("gateway stop --json");
+    assert_eq!(mute.code, 8, "{mute}");
+    assert!(mute.stdout.contains("its bus gives no answer"), "{mute}");
+    machine.root("mv /usr/bin/away /usr/bin/systemd-stdio-bridge").ok();
     let call = there("gateway call config.set --params '{}'");
     assert_eq!((call.code, call.stdout.as_str()), (2, ""), "{call}");
     assert!(call.stderr.contains("its words may be secrets"), "{call}");

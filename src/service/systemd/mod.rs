@@ -79,7 +79,7 @@ impl Systemd {
     /// Finds the way to the manager of another machine.
     pub async fn connect_to(host: &Host, instance: &Instance, env: &Env) -> Self {
         let link = match ssh::log_in(host, instance.scope).await {
-            Ok(ways) => Link::open(&ways).await,
+            Ok(ways) => Link::open(&ways).await.map_err(|unreachable| ssh::over_there(host, unreachable)),
             Err(unreachable) => Err(unreachable),
         };
         Self::new(instance, env, link, true)
