@@ -141,6 +141,9 @@ fn the_gateway_is_asked_by_the_program_over_there() {
     let json: serde_json::Value = serde_json::from_str(there("gateway status --json").ok()).unwrap();
     assert_eq!((&json["rpc"]["ok"], &json["host"]), (&true.into(), &"tester@127.0.0.1".into()), "{json:#}");
     assert_eq!(json["service"]["facts"]["healthy"]["is"], "yes", "{json:#}");
+    // A restart is proven by an answer, there as here.
+    let restarted: serde_json::Value = serde_json::from_str(there("gateway restart --json").ok()).unwrap();
+    assert_eq!(restarted["service"]["healthy"]["is"], "yes", "{restarted:#}");
     let skipped = there("gateway status --no-probe");
     assert!(skipped.ok().contains("RPC probe: skipped (--no-probe)"), "{skipped}");
 

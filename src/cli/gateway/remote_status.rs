@@ -1,6 +1,8 @@
 //! `gateway status --host`: what the service manager of another machine tells over ssh, and what the gateway there
 //! answers the program there.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::report;
@@ -10,11 +12,15 @@ use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
 use crate::exit::ExitCode;
 use crate::host::process::{self, Finished};
+use crate::instance::Instance;
 use crate::service::facts::Facts;
 use crate::service::manager::Manager as _;
 use crate::service::observed::{Manager, Observed};
 use crate::service::remote::Host;
 use crate::service::ssh::{self, Ended, LOGIN_DEADLINE, Terminal};
+
+/// How long the gateway over there may take to answer the program there.
+const PROBE: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,7 +52,13 @@ struct RuntimeThere {
 pub(super) fn status(host: &Host, args: &Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let (observed, asked) = context.block_on(async {
         let observe = async { context.manager().await.observe().await };
-        Ok(tokio::join!(observe, ask(host, args, context)))
+        let asked = async {
+            match args.no_probe {
+                true => Err("--no-probe".to_owned()),
+                false => ask(host, &context.instance, args.target.timeout()).await,
+            }
+        };
+        Ok(tokio::join!(observe, asked))
     })?;
     if let Manager::Unreachable { unreachable } = &observed.manager {
         let error = CliError::new(unreachable.exit_code(), unreachable.to_string());
@@ -62,17 +74,26 @@ pub(super) fn status(host: &Host, args: &Args, context: &Context, ui: &mut Ui) -
 }
 
 /// Has the program over there ask its gateway. The error says why it was not asked.
-async fn ask(host: &Host, args: &Args, context: &Context) -> Result<There, String> {
-    if args.no_probe {
-        return Err("--no-probe".to_owned());
-    }
-    let command = context.instance.command();
-    let timeout = args.target.timeout().as_millis().to_string();
-    let status = ["gateway", "status", "--json", "--timeout", &timeout];
+async fn ask(host: &Host, instance: &Instance, timeout: Duration) -> Result<There, String> {
+    let command = instance.command();
+    let limit = timeout.as_millis().to_string();
+    let status = ["gateway", "status", "--json", "--timeout", &limit];
     let words: Vec<&str> = command.split(' ').chain(status).collect();
     let ask = ssh::command(host, Terminal::None, &words).map_err(|error| error.to_string())?;
-    let finished = process::run(ask, LOGIN_DEADLINE + args.target.timeout()).await;
-    read(&finished.map_err(|error| error.to_string())?, context.instance.brand.slug())
+    let finished = process::run(ask, LOGIN_DEADLINE + timeout).await;
+    read(&finished.map_err(|error| error.to_string())?, instance.brand.slug())
+}
+
+/// Whether the gateway over there is well, and is this process, as far as the program there can be asked.
+pub(super) async fn is_well(host: &Host, instance: &Instance, pid: u32) -> Option<Result<(), String>> {
+    let there = ask(host, instance, PROBE).await.ok()?;
+    Some(match (there.rpc.error, there.runtime.pid) {
+        (Some(error), _) => Err(format!("{}: {error}", there.rpc.url)),
+        (None, Some(other)) if other != pid => {
+            Err(format!("at {} answers process {other}, not {pid}", there.rpc.url))
+        }
+        (None, _) => Ok(()),
+    })
 }
 
 /// Reads what the program over there has answered.

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::answer::Answer;
 use super::foreground::refused;
 use super::progress::Steps;
+use super::remote_status::is_well;
 use super::run::refusal_error;
 use crate::cli::config::guard::config_invalid;
 use crate::cli::context::Context;
@@ -25,7 +26,7 @@ use crate::exit::ExitCode;
 use crate::gateway::{self, Holder};
 use crate::host;
 use crate::host::lock::Lock;
-use crate::instance::{Paths, Profile};
+use crate::instance::{Instance, Paths, Profile};
 use crate::service::Scope;
 use crate::service::apply::{Outcome, Restored, apply};
 use crate::service::claim::claim;
@@ -38,6 +39,7 @@ use crate::service::observed::Observed;
 use crate::service::plan::{Desired, Intent, Plan, Planned, Refusal, Step, plan};
 use crate::service::platform::ByHand;
 use crate::service::program::{self, Program};
+use crate::service::remote::Host;
 use crate::service::secrets;
 use crate::service::shell::word;
 use crate::service::spec::{Account, Choices, ServiceSpec};
@@ -422,8 +424,9 @@ pub(in crate::cli) fn service_error(error: ServiceError, context: &Context) -> C
 
 /// Asks the gateway itself whether it is well, and which process it is.
 pub(super) struct Health {
-    /// On another machine there is nobody to ask: that its service said it is ready has to do.
-    elsewhere: bool,
+    /// On another machine it is the program there that asks. Where there is none, that the service said it is ready has
+    /// to do.
+    there: Option<(Host, Instance)>,
     paths: Paths,
     fallback: Result<Address, String>,
 }
@@ -432,7 +435,7 @@ impl Health {
     pub(super) fn new(port: Option<u16>, config: &Config, context: &Context) -> Self {
         let port = gateway_port(port, &context.env, config, &context.instance);
         Self {
-            elsewhere: context.host.is_some(),
+            there: context.host.clone().map(|host| (host, context.instance.clone())),
             paths: context.instance.paths.clone(),
             fallback: port
                 .map(|port| Address::at(gateway::reached_at(config, port.value)))
@@ -442,11 +445,11 @@ impl Health {
 
     /// Asks the process that the manager calls the main one, if there is one.
     pub(super) async fn of(&self, observed: &Observed) -> Option<Result<(), String>> {
-        if self.elsewhere {
-            return None;
-        }
         let pid = observed.manager.reached()?.state.main_pid?;
-        Some(self.ask(pid).await)
+        match &self.there {
+            Some((host, instance)) => is_well(host, instance, pid).await,
+            None => Some(self.ask(pid).await),
+        }
     }
 
     async fn ask(&self, main_pid: u32) -> Result<(), String> {
@@ -473,9 +476,11 @@ impl Health {
 
 impl Probe for Health {
     fn probe(&self, run: Run) -> BoxFuture<'_, Result<(), String>> {
-        if self.elsewhere {
-            return Box::pin(std::future::ready(Ok(())));
+        match &self.there {
+            Some((host, instance)) => {
+                Box::pin(async move { is_well(host, instance, run.main_pid).await.unwrap_or(Ok(())) })
+            }
+            None => Box::pin(self.ask(run.main_pid)),
         }
-        Box::pin(self.ask(run.main_pid))
     }
 }
