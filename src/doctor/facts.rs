@@ -74,6 +74,8 @@ pub struct Private {
     pub owner: u32,
     /// Whether nobody else may read it; else everybody must be able to.
     pub secret: bool,
+    /// The group that may read it all the same.
+    pub group: Option<u32>,
     /// What is there, or why that is not known.
     pub stat: Result<Option<Stat>, String>,
 }
@@ -208,6 +210,7 @@ impl Rest {
             Err(why) => Err(why.clone()),
         };
         let owner = if self.instance.scope == Scope::User { host::user::id() } else { 0 };
+        let group = self.service.account.map(|(_, group)| group);
         let service = (&paths.service, "what is remembered of the service", true);
         let private = match &paths.credentials {
             None => vec![
@@ -231,6 +234,7 @@ impl Rest {
             what,
             owner,
             secret,
+            group: group.filter(|_| Some(path) == paths.credentials.as_ref()),
             stat: host::stat::at(path).map_err(|error| error.to_string()),
         });
         let definition = &self.service.observed.definition.path;

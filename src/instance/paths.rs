@@ -57,6 +57,8 @@ pub struct Paths {
     pub devices: PathBuf,
     /// What was last installed as a service, and its backups. Nothing the service itself may write to.
     pub service: PathBuf,
+    /// Where a gateway that gives up by itself leaves the reason: a directory that it may write to.
+    pub last_words: PathBuf,
     /// The secrets of a system service, each in a file with the name of the variable it counts as: root's alone, handed
     /// to the service by its manager.
     pub credentials: Option<PathBuf>,
@@ -100,6 +102,7 @@ impl Paths {
             identity: state_dir.join("identity"),
             devices: state_dir.join("devices"),
             service: state_dir.join("service"),
+            last_words: state_dir.join("service"),
             credentials: None,
             workspace: state_dir.join("workspace"),
             unit: unit_dir.join(unit_name(brand, profile)),
@@ -131,6 +134,7 @@ impl Paths {
             identity: dirs.home.join(format!(".{slug}{suffix}")).join("identity"),
             devices: state_dir.join("devices"),
             service: system.state.join(slug).join(&name),
+            last_words: state_dir.clone(),
             credentials: Some(config_dir.join("credentials")),
             workspace: state_dir.join("workspace"),
             unit: system.units.join(unit_name(brand, profile)),

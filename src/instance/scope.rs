@@ -40,6 +40,8 @@ pub struct SystemDirs {
     pub units: PathBuf,
     /// The same on macOS: `/Library/LaunchDaemons`.
     pub jobs: PathBuf,
+    /// The homes of this machine's users, on macOS: `/Users`.
+    pub homes: PathBuf,
     /// What is defined there for every user: `/Library/LaunchAgents`.
     pub agents: PathBuf,
 }
@@ -52,9 +54,11 @@ impl SystemDirs {
             state: root.join("var/lib"),
             config: root.join("etc"),
             logs: root.join("var/log"),
-            runtime: root.join("run"),
+            // macOS has no other place that does not outlast a boot.
+            runtime: root.join(if cfg!(target_os = "macos") { "var/run" } else { "run" }),
             units: root.join("etc/systemd/system"),
             jobs: root.join("Library/LaunchDaemons"),
+            homes: root.join("Users"),
             agents: root.join("Library/LaunchAgents"),
         }
     }

@@ -174,7 +174,15 @@ mod tests {
             linger_by_us: false,
             written_ms: 0,
         };
-        Desired { text: "new".to_owned(), changes: true, diff: None, record, another: None, addition: None }
+        Desired {
+            text: "new".to_owned(),
+            changes: true,
+            diff: None,
+            record,
+            another: None,
+            addition: None,
+            provision: None,
+        }
     }
 
     /// Ours, loaded, enabled and running.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::plan::Refusal;
+use super::platform::Platform;
 use super::reach::Unreachable;
 use super::systemd::words::{journal_option, systemctl};
 use crate::exit::ExitCode;
@@ -153,11 +154,11 @@ impl ServiceError {
     }
 
     /// What to do next. `command` is the command for the instance, without a verb.
-    pub fn hints(&self, command: &str, scope: Scope) -> Vec<String> {
+    pub fn hints(&self, command: &str, scope: Scope, platform: Platform) -> Vec<String> {
         match self {
             Self::Unreachable(unreachable) => vec![unreachable.hint(command)],
             Self::Launchd(failure) => failure.hints(command),
-            Self::Refused(refusal) => refusal.hints(command, scope),
+            Self::Refused(refusal) => refusal.hints(command, scope, platform),
             Self::Busy { .. } => vec!["wait for it to end, and try again".to_owned()],
             Self::Job { unit, .. } | Self::NotProven { unit, .. } => {
                 vec![

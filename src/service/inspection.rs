@@ -70,6 +70,8 @@ pub struct Inspection {
     pub command: Vec<String>,
     /// How tightly it is shut in, as its definition says.
     pub hardening: Option<Hardening>,
+    /// The account that reads the secrets itself, user and group, where the manager hands out none.
+    pub account: Option<(u32, u32)>,
     /// Whether somebody froze it.
     pub frozen: bool,
     /// Other gateways.

@@ -33,8 +33,16 @@ pub trait Manager {
 
 /// Why a service cannot be written down for a manager, in its backend's words.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct Unwritable(pub Box<dyn std::error::Error + Send + Sync>);
+#[error("{source}")]
+pub struct Unwritable {
+    /// Why.
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+    /// What helps.
+    pub hint: &'static str,
+}
+
+/// What helps where a manager has no way to write a path down.
+pub const RENAME: &str = "Use a path of letters, digits and the like, or a symbolic link that has one";
 
 /// Asks the gateway itself whether it is well. The answer must come from the given run of it: an old process may
 /// still be there and answer, too.

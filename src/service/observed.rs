@@ -95,6 +95,9 @@ pub struct Definition {
     pub drop_in_names: Vec<OsString>,
     /// Settings that an install of ours chose over the definition of a package, where there is such a file.
     pub addition: Option<Addition>,
+    /// Files and directories that the service's account should have and has not, where the manager gives it none.
+    #[serde(skip)]
+    pub unprovided: Vec<PathBuf>,
     /// The sign of a service of the same name in the other scope: the machine's, or some user's.
     pub other_scope: Option<OtherOwner>,
 }
@@ -334,7 +337,8 @@ fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<
     path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
 
-fn lossy_list<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+/// The same of several.
+pub fn lossy_list<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
     paths.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>().serialize(serializer)
 }
 
@@ -356,6 +360,7 @@ pub(super) fn sample(unit: &str, path: &str) -> Observed {
             drop_ins: Vec::new(),
             drop_in_names: Vec::new(),
             addition: None,
+            unprovided: Vec::new(),
             other_scope: None,
         },
         package: None,

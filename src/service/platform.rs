@@ -4,9 +4,11 @@
 
 use serde::Serialize;
 
+use super::observed::OtherOwner;
 use super::plan::{Intent, Step};
+use super::spec::Chosen;
 use super::{launchd, systemd};
-use crate::instance::Scope;
+use crate::instance::{Brand, Scope};
 
 /// A kind of service manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,6 +62,30 @@ impl Platform {
     /// Whether settings of an operator's have files of their own beside the definition.
     pub const fn has_drop_ins(self) -> bool {
         matches!(self, Self::Systemd)
+    }
+
+    /// What was chosen for a definition that is installed.
+    pub fn chosen_in(self, text: &str, brand: Brand) -> Chosen {
+        match self {
+            Self::Systemd => {
+                let installed = systemd::unit::Installed::read(text, brand);
+                let (port, hardening) = (installed.port(), installed.hardening);
+                Chosen { port, hardening, account: installed.account, credentials: installed.credentials }
+            }
+            Self::Launchd => {
+                let values = launchd::property_list::read(text.as_bytes()).unwrap_or_default();
+                let installed = launchd::job::Installed::read(&values, brand);
+                Chosen { port: installed.port(), account: installed.user, ..Chosen::default() }
+            }
+        }
+    }
+
+    /// The commands that end a service of the other scope for good.
+    pub fn give_up_there(self, owner: &OtherOwner, here: Scope) -> String {
+        match self {
+            Self::Systemd => systemd::words::give_up_there(owner, here),
+            Self::Launchd => launchd::words::end_there(owner, here),
+        }
     }
 
     /// What a definition is called.

@@ -51,7 +51,7 @@ const PASSING: [(&str, &str); 9] = [
 
 /// Whether a file is in somebody's home, where a service of the machine does not look.
 pub fn is_in_a_home(real: &Path) -> bool {
-    ["/home", "/root", "/run/user"].iter().any(|home| real.starts_with(home))
+    ["/home", "/root", "/run/user", "/Users"].iter().any(|home| real.starts_with(home))
 }
 
 /// Why a path of a program may not last, if so.

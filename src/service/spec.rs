@@ -166,6 +166,19 @@ impl<'a> Choices<'a> {
     }
 }
 
+/// What an installed definition says of what was chosen for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// The port that it names.
+    pub port: Option<u16>,
+    /// How tightly it is shut in.
+    pub hardening: Option<Hardening>,
+    /// Whom it runs as, by name.
+    pub account: Option<String>,
+    /// What is handed to it.
+    pub credentials: Vec<Credential>,
+}
+
 /// A path that a service definition cannot carry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {} is not UTF-8, which a service definition cannot carry; use another path", .path.display())]

@@ -10,27 +10,33 @@ use std::time::Duration;
 use idlehands::instance::{BaseDirs, Brand, Env, Instance, Profile};
 use idlehands::service::launchd::job::{Installed, Setting, render};
 use idlehands::service::launchd::property_list;
-use idlehands::service::spec::{Choices, ServiceSpec};
+use idlehands::service::spec::{Account, Choices, ServiceSpec};
 
 /// The file, the profile, whether it is for a session without a screen, and for whom it is if it is a LaunchDaemon.
 const GOLDEN: [(&str, &str, bool, Option<&str>); 4] = [
     ("launchd/agent/ai.idlehands.gateway.plist", "default", false, None),
     ("launchd/agent/ai.idlehands.rescue.plist", "rescue", false, None),
     ("launchd/agent-background/ai.idlehands.gateway.plist", "default", true, None),
-    ("launchd/daemon/ai.idlehands.gateway.plist", "default", false, Some("ada")),
+    ("launchd/daemon/ai.idlehands.gateway.plist", "default", false, Some("_idlehands")),
 ];
 
 fn rendered(profile: &str, background: bool, user: Option<&str>) -> (ServiceSpec, String) {
     let dirs = BaseDirs::under("/Users/ada");
-    let instance = Instance::new(Brand::Idlehands, Profile::parse(profile).unwrap(), &Env::default(), &dirs);
+    let (brand, profile) = (Brand::Idlehands, Profile::parse(profile).unwrap());
+    let instance = match user {
+        None => Instance::new(brand, profile, &Env::default(), &dirs),
+        Some(_) => Instance::of_system(brand, profile, &dirs),
+    };
     let program = Path::new("/opt/homebrew/bin/idlehands");
-    let choices = Choices::new(program, &dirs, Duration::from_secs(30));
+    let account = user.map(|user| Account::named(user).unwrap()).unwrap_or_default();
+    let choices = Choices { account, ..Choices::new(program, &dirs, Duration::from_secs(30)) };
     let spec = ServiceSpec::for_gateway(&instance, &choices).unwrap();
     let setting = Setting {
         label: instance.launchd_label(),
         crash_file: instance.paths.crash_text.display().to_string(),
         background,
         user: user.map(str::to_owned),
+        secrets: instance.paths.credentials.as_ref().map(|dir| dir.display().to_string()),
     };
     let text = render(&spec, &setting).unwrap();
     (spec, text)

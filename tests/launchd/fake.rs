@@ -214,7 +214,19 @@ fn dispatch(path: &Path, words: &[&str]) -> Answer {
     }
 }
 
+/// Whether a call changes the domain of the machine, which only root may.
+fn is_forbidden(words: &[&str]) -> bool {
+    let changes = ["bootstrap", "bootout", "kickstart", "kill", "enable", "disable"];
+    let verb = words.first().copied().unwrap_or_default();
+    let of_machine = words.iter().any(|word| *word == "system" || word.starts_with("system/"));
+    changes.contains(&verb) && of_machine && !rustix::process::geteuid().is_root()
+}
+
 fn act(path: &Path, words: &[&str]) -> Answer {
+    if is_forbidden(words) {
+        let label = words.last().and_then(|target| target.rsplit('/').next()).unwrap_or_default();
+        return State::with(path, |state| refusal(state, words[0], label, 1));
+    }
     match words {
         ["print", target] => with_target(path, target, print),
         ["print-disabled", domain] => State::with(path, |state| print_disabled(state, domain)),
@@ -348,7 +360,7 @@ fn print(state: &mut State, domain: &str, label: &str) -> Answer {
     let mut lines = vec![
         "active count = 1".to_owned(),
         format!("path = {}", job.path),
-        "type = LaunchAgent".to_owned(),
+        format!("type = {}", if domain == "system" { "LaunchDaemon" } else { "LaunchAgent" }),
         format!("state = {state_word}"),
         String::new(),
         format!("program = {}", words.first().cloned().unwrap_or_default()),
@@ -708,6 +720,11 @@ fn turn(state: &mut State, label: &str, generation: u64, child: &mut Option<Chil
     true
 }
 
+/// Runs what follows as the account that is its name, in a machine whose directories are those below its first argument.
+const AS_ACCOUNT: &str = "root=$1/machine; shift; \
+    for dir in var/lib var/log etc run; do mount --bind $root/$dir /$dir || exit 78; done; \
+    exec setpriv --reuid \"$0\" --regid \"$0\" --clear-groups \"$@\"";
+
 fn is_wanted_again(values: &Dictionary, success: bool) -> bool {
     match values.get("KeepAlive") {
         Some(Value::Boolean(keep)) => *keep,
@@ -740,7 +757,14 @@ fn spawn(values: &Dictionary, label: &str) -> Option<Child> {
         }
     };
     let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(format!("umask {umask:04o}; exec \"$@\"")).arg("sh").arg(program).args(&words[1..]);
+    let script = format!("umask {umask:04o}; exec \"$@\"");
+    command.arg("-c").arg(script).arg("sh");
+    if let Some(account) = text("UserName") {
+        // The machine's directories are where this one's are, and the process is that account's.
+        command.args(["unshare", "--mount", "/bin/sh", "-c", AS_ACCOUNT, account]);
+        command.arg(std::env::var_os("HOME")?);
+    }
+    command.arg(program).args(&words[1..]);
     command.env_clear().env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").env("HOME", std::env::var_os("HOME")?);
     command.envs(environment(values, label)).current_dir(text("WorkingDirectory").unwrap_or("/"));
     command.stdin(Stdio::null()).stdout(output("StandardOutPath")?).stderr(output("StandardErrorPath")?);

@@ -11,6 +11,7 @@
 
 mod answers;
 mod crash;
+mod daemon;
 mod doctor;
 mod domains;
 mod fake;

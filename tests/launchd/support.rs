@@ -122,6 +122,40 @@ impl Mac {
         std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
     }
 
+    /// The same machine, where only root may change what is the machine's. None where this suite is not run by root.
+    #[expect(clippy::print_stderr, reason = "what was skipped is said")]
+    pub fn of_root() -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("SKIPPED: a LaunchDaemon is root's, and so is this test");
+            return None;
+        }
+        let mac = Self::new();
+        let machine = mac.path().join("machine");
+        for dir in ["var/lib", "var/log", "etc/idlehands-gateway", "run", "Library/LaunchDaemons", "Users"] {
+            std::fs::create_dir_all(machine.join(dir)).unwrap();
+        }
+        for file in ["etc/passwd", "etc/group"] {
+            std::fs::copy(Path::new("/").join(file), machine.join(file)).unwrap();
+        }
+        let config = machine.join("etc/idlehands-gateway/idlehands.json");
+        let text = format!("{{ gateway: {{ mode: 'local', port: {}, drainTimeoutMs: 1000 }} }}", mac.port);
+        std::fs::write(config, text).unwrap();
+        // Accounts have to come through to what is theirs.
+        std::fs::set_permissions(mac.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        Some(mac)
+    }
+
+    /// A command line of root's, for the machine's gateway.
+    pub fn root_command(&self, words: &str) -> Command {
+        let mut command = self.command(&format!("--system {words}"));
+        command.uid(0).gid(0);
+        command
+    }
+
+    pub fn as_root(&self, words: &str) -> Ran {
+        ran(self.root_command(words))
+    }
+
     fn state_file(&self) -> PathBuf {
         self.path().join("launchd.json")
     }

@@ -164,7 +164,7 @@ fn failure(error: &ServiceError, observed: &Observed) -> Value {
         message = format!("{message}: {error}");
         cause = error.source();
     }
-    json!({ "exit": error.exit_code().number(), "error": message, "hints": error.hints(&observed.command, observed.scope) })
+    json!({ "exit": error.exit_code().number(), "error": message, "hints": error.hints(&observed.command, observed.scope, observed.platform) })
 }
 
 async fn act(

@@ -172,7 +172,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         return attempt(args, context, ui);
     }
     log::bound_standard_error(CRASH_TEXT);
-    let dir = &context.instance.paths.service;
+    let dir = &context.instance.paths.last_words;
     // What an earlier start failed for says nothing about this one.
     let cleared = last_failure::clear(dir);
     let error = match attempt(args, context, ui) {

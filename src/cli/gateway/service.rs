@@ -43,7 +43,6 @@ use crate::service::remote::Host;
 use crate::service::secrets;
 use crate::service::shell::word;
 use crate::service::spec::{Account, Choices, ServiceSpec};
-use crate::service::systemd::unit::Installed;
 
 /// How long another install may take before this one gives up.
 pub(super) const CLAIM: Duration = Duration::from_secs(30);
@@ -259,9 +258,6 @@ pub(super) fn tell_unstable(context: &Context, ui: &mut Ui) -> Result<(), CliErr
     Ok(())
 }
 
-/// What helps where the service manager has no way to write a path down.
-const RENAME: &str = "Use a path of letters, digits and the like, or a symbolic link that has one";
-
 /// What is to be installed.
 pub(super) fn desire(
     manager: &Native,
@@ -283,7 +279,8 @@ pub(super) fn desire(
             word(&program.real)
         )));
     }
-    let installed = before.installed_text().map(|text| Installed::read(&text, context.instance.brand));
+    let text = before.installed_text();
+    let installed = text.map(|text| before.platform.chosen_in(&text, context.instance.brand));
     let installed = installed.unwrap_or_default();
     let account = match wanted.run_as.as_ref().or(installed.account.as_ref()) {
         Some(name) if context.instance.scope == Scope::System => {
@@ -294,7 +291,7 @@ pub(super) fn desire(
     let port = match wanted.port {
         Some(PortChoice::Number(port)) => Some(port),
         Some(PortChoice::Configured) => None,
-        None => before.record.record().map_or_else(|| installed.port(), |known| known.port),
+        None => before.record.record().map_or(installed.port, |known| known.port),
     };
     let choices = Choices {
         program: &program.path,
@@ -309,7 +306,7 @@ pub(super) fn desire(
     let spec = spec.map_err(|error| cannot(&error.to_string()))?;
     manager
         .desire(&spec, before)
-        .map_err(|error| cannot("cannot write the service's definition").cause(error).hint(RENAME))
+        .map_err(|error| cannot("cannot write the service's definition").hint(error.hint).cause(error))
 }
 
 fn show_plan(verb: &Verb, plan: &Plan, how: &How, ui: &mut Ui) {
@@ -409,7 +406,8 @@ async fn conclude(
 
 /// A failure of the service's side, for the operator.
 pub(in crate::cli) fn service_error(error: ServiceError, context: &Context) -> CliError {
-    let (code, hints) = (error.exit_code(), error.hints(&context.instance.command(), context.instance.scope));
+    let (command, scope) = (context.instance.command(), context.instance.scope);
+    let (code, hints) = (error.exit_code(), error.hints(&command, scope, context.platform));
     let mut failed = CliError::new(code, error.to_string());
     if let ServiceError::Refused(refusal) = &error
         && let Some(diff) = refusal.diff()

@@ -10,7 +10,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 }
 
 fn judge(facts: &Facts, private: &Private) -> Option<Finding> {
-    let Private { path, what, owner, secret, stat } = private;
+    let Private { path, what, owner, secret, group, stat } = private;
     let stat = match stat {
         Ok(stat) => stat.as_ref()?,
         Err(why) => {
@@ -30,14 +30,16 @@ fn judge(facts: &Facts, private: &Private) -> Option<Finding> {
     if matches!(stat.kind, Kind::Link(_)) {
         return None;
     }
+    let shared = group.is_some_and(|group| group == stat.group);
     let mode = match (stat.kind == Kind::Directory, secret) {
+        (true, true) if shared => 0o750,
         (true, true) => 0o700,
         (false, true) => 0o600,
         (true, false) => 0o755,
         (false, false) => 0o644,
     };
     let summary = match secret {
-        true if stat.mode & 0o077 != 0 => format!("others can read {what}, which holds secrets"),
+        true if stat.mode & 0o077 & !mode != 0 => format!("others can read {what}, which holds secrets"),
         false if stat.mode & 0o004 == 0 => format!("the service cannot read {what}"),
         _ => return None,
     };

@@ -12,11 +12,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(other) = &observed.definition.other_scope {
         let whose = other.user.as_ref().map_or("the machine's".to_owned(), |user| format!("that of {user}"));
-        let there = match facts.instance.scope {
-            Scope::User => Scope::System,
-            Scope::System => Scope::User,
-        };
-        let take_down = observed.platform.by_hand(ByHand::TakeDown, there, &other.unit);
+        let take_down = observed.platform.give_up_there(other, facts.instance.scope);
         found.push(
             Finding::new("siblings.duplicate", Severity::Error, format!("a service of the same name is under another manager too, {whose}: both want the same port"))
                 .at(&other.path, None)

@@ -7,7 +7,7 @@ use super::launchctl::Domain;
 use super::{Launchd, meaning, property_list};
 use crate::service::definition::Marked;
 use crate::service::observed::Observed;
-use crate::service::plan::Desired;
+use crate::service::plan::{Desired, Provision};
 use crate::service::record::{self, Record};
 use crate::service::redact;
 use crate::service::spec::{Account, ServiceSpec};
@@ -35,6 +35,7 @@ impl Launchd {
         let ours = present.as_ref().filter(|present| job::mark_of(present, brand) != Marked::No);
         Ok(Desired {
             addition: None,
+            provision: self.provision(spec),
             another: ours.and_then(|ours| spec.another(&property_list::variables(ours))),
             changes,
             diff: present.and_then(|present| redact::diff(&path, &property_list::flat(&present), &flat)),
@@ -44,6 +45,17 @@ impl Launchd {
             },
             text,
         })
+    }
+
+    /// What its account needs, for a job of the machine.
+    fn provision(&self, spec: &ServiceSpec) -> Option<Provision> {
+        match &spec.system.as_ref()?.account {
+            Account::Named(account) => {
+                let (directories, secrets) = (self.own_directories(), self.secrets()?.to_owned());
+                Some(Provision { account: account.clone(), directories, secrets })
+            }
+            Account::Dynamic => None,
+        }
     }
 
     /// What the job has beyond the service.
@@ -58,6 +70,7 @@ impl Launchd {
             label: self.instance.launchd_label(),
             crash_file: self.instance.paths.crash_text.display().to_string(),
             background: matches!(domain, Ok(Domain::User(_))),
+            secrets: self.secrets().map(|dir| dir.display().to_string()),
             user,
         })
     }

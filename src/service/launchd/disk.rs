@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{job, property_list};
 use crate::host;
-use crate::instance::{Instance, Scope};
+use crate::instance::{Instance, Scope, SystemDirs};
 use crate::service::definition::{Found, Marked, standing};
 use crate::service::last_failure::{self, LastFailure};
 use crate::service::observed::{Definition, OtherOwner};
@@ -30,7 +30,7 @@ pub fn plist_path(instance: &Instance) -> PathBuf {
 }
 
 /// Takes the look.
-pub fn inspect_job(instance: &Instance, neighbour: &Path) -> Disk {
+pub fn inspect_job(instance: &Instance, dirs: &SystemDirs) -> Disk {
     let (paths, label, path) = (&instance.paths, instance.launchd_label(), plist_path(instance));
     let (found, owner) = find_file(&path);
     let (found, marked) = understood(found, &path, instance);
@@ -47,12 +47,13 @@ pub fn inspect_job(instance: &Instance, neighbour: &Path) -> Disk {
             drop_ins: Vec::new(),
             drop_in_names: Vec::new(),
             addition: None,
-            other_scope: other_scope(instance, neighbour),
+            unprovided: Vec::new(),
+            other_scope: other_scope(instance, dirs),
             path,
         },
         record,
         state_dir_exists: paths.state_dir.exists(),
-        gave_up: last_failure::noted(&paths.service),
+        gave_up: last_failure::noted(&paths.last_words),
     }
 }
 
@@ -79,10 +80,21 @@ fn understood(found: Found, path: &Path, instance: &Instance) -> (Found, Marked)
     }
 }
 
-/// A job of the same label in the other scope: the machine's, for a user's. Who owns which agents of which user is
-/// nothing that root should have to search for.
-fn other_scope(instance: &Instance, daemons: &Path) -> Option<OtherOwner> {
-    let path = daemons.join(format!("{}.plist", instance.launchd_label()));
-    let there = instance.scope == Scope::User && path.symlink_metadata().is_ok();
-    there.then(|| OtherOwner { unit: instance.launchd_label(), path, user: None })
+/// A job of the same label in the other scope: the machine's for a user's; for the machine's one that is every user's, or
+/// that of some user whose home can be looked into.
+fn other_scope(instance: &Instance, dirs: &SystemDirs) -> Option<OtherOwner> {
+    let label = instance.launchd_label();
+    let file = format!("{label}.plist");
+    let there = |path: PathBuf, user: Option<String>| {
+        path.symlink_metadata().is_ok().then(|| OtherOwner { unit: label.clone(), path, user })
+    };
+    if instance.scope == Scope::User {
+        return there(dirs.jobs.join(&file), None);
+    }
+    let homes = host::stat::names(&dirs.homes).into_iter();
+    let users = homes.filter_map(|home| {
+        let user = home.file_name()?.to_str()?.to_owned();
+        there(home.join("Library/LaunchAgents").join(&file), Some(user))
+    });
+    there(dirs.agents.join(&file), None).into_iter().chain(users).next()
 }

@@ -78,6 +78,12 @@ pub enum Failure {
         /// Why.
         why: String,
     },
+    /// The account that the job is to run under does not exist.
+    #[error("there is no account {name} on this machine for the gateway to run under")]
+    NoAccount {
+        /// Its name.
+        name: String,
+    },
     /// It was started and does not run.
     #[error("{label} was started, but {why}")]
     NotProven {
@@ -112,7 +118,10 @@ impl Failure {
             Self::Silent { .. } | Self::Leaving { .. } => ExitCode::TimedOut,
             Self::Refused { denied: true, .. } => ExitCode::NotPermitted,
             Self::NotProven { code, .. } => *code,
-            Self::Refused { .. } | Self::NotLoaded { .. } | Self::BadDefinition { .. } => ExitCode::Failed,
+            Self::NoAccount { .. }
+            | Self::Refused { .. }
+            | Self::NotLoaded { .. }
+            | Self::BadDefinition { .. } => ExitCode::Failed,
         }
     }
 
@@ -144,6 +153,11 @@ impl Failure {
                 format!("look at it: plutil -lint {path}"),
                 format!("write it anew: {command} gateway install --force"),
             ],
+            Self::NoAccount { name } => {
+                vec![format!(
+                    "make it: sudo sysadminctl -addUser {name} -shell /usr/bin/false, or name another one with --run-as"
+                )]
+            }
             Self::NotProven { .. } => vec![
                 format!("see why: {command} logs"),
                 format!("look closer: {command} gateway status --deep"),

@@ -106,6 +106,7 @@ impl Inspect for Launchd {
                 drift.why = format!("it cannot be used: {}", need.problem);
             }
         }
+        let account = self.account_of(observed.definition.found.text()).await;
         let mut siblings = files.siblings.clone();
         if let Ok(control) = self.control() {
             siblings::ask_about(&mut siblings, control.domain.get()).await;
@@ -129,6 +130,7 @@ impl Inspect for Launchd {
             needs,
             command: command.unwrap_or_default(),
             hardening: None,
+            account: account.map(|ids| (ids.user, ids.group)),
             frozen: false,
             siblings,
             mender: Arc::new(PropertyLists { terms, present: files.values, wanted }),

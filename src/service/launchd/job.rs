@@ -4,6 +4,7 @@
 //! done on the values of the property list.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use launchd::keep_alive::{KeepAliveOptions, KeepAliveType};
 use launchd::process_type::ProcessType;
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{meaning, property_list};
 use crate::instance::Brand;
 use crate::service::definition::Marked;
+use crate::service::manager::RENAME;
 use crate::service::spec::{Mark, ServiceSpec};
 
 /// Why a service cannot be written as a job.
@@ -43,6 +45,16 @@ pub enum RenderError {
     Job(String),
 }
 
+impl RenderError {
+    /// What helps.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoAccount => "Make an account for it, and name that: gateway install --run-as ACCOUNT",
+            Self::Credential { .. } | Self::Control { .. } | Self::Job(_) => RENAME,
+        }
+    }
+}
+
 /// Where and as whom a job runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -54,6 +66,8 @@ pub struct Setting {
     pub background: bool,
     /// The account it runs under, for a job of the whole machine.
     pub user: Option<String>,
+    /// The directory of secrets that this account may read, for a job of the whole machine.
+    pub secrets: Option<String>,
 }
 
 /// Seconds between two starts of a job that ends at once (lifecycle notes A3 row 68).
@@ -73,7 +87,8 @@ pub fn render(spec: &ServiceSpec, setting: &Setting) -> Result<String, RenderErr
 
 fn job(spec: &ServiceSpec, setting: &Setting) -> Result<Job, RenderError> {
     let path = |error: launchd::Error| RenderError::Job(error.to_string());
-    if let Some(credential) = spec.credentials.first() {
+    let there = |path: &str| Path::new(path).parent() == setting.secrets.as_deref().map(Path::new);
+    if let Some(credential) = spec.credentials.iter().find(|credential| !there(&credential.path)) {
         return Err(RenderError::Credential { name: credential.name.clone() });
     }
     let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
@@ -82,10 +97,15 @@ fn job(spec: &ServiceSpec, setting: &Setting) -> Result<Job, RenderError> {
         words.push(clean("an argument", word)?);
     }
     let mut environment = std::collections::HashMap::new();
-    for (name, value) in &spec.environment {
+    // launchd makes no directory that ends with the boot, and nothing else would.
+    for (name, value) in spec.environment.iter().filter(|(name, _)| name != "XDG_RUNTIME_DIR") {
         let value = clean("a variable", value)?;
         let value = if name == "PATH" { format!("{value}:{HOMEBREW}") } else { value };
         environment.insert(clean("a variable's name", name)?, value);
+    }
+    if let Some(dir) = &setting.secrets {
+        // The name that systemd has for it (systemd.exec(5)); what is in it is in no variable.
+        environment.insert("CREDENTIALS_DIRECTORY".to_owned(), clean("the directory of secrets", dir)?);
     }
     let mut job = Job::default()
         .with_label(clean("the label", &setting.label)?)
@@ -293,7 +313,6 @@ impl Installed {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::time::Duration;
 
     use super::*;
@@ -314,6 +333,7 @@ mod tests {
             crash_file: "/Users/ada/.fased-rescue/logs/gateway.crash.txt".to_owned(),
             background: false,
             user: None,
+            secrets: None,
         }
     }
 

@@ -21,6 +21,7 @@ mod perform;
 pub mod print;
 pub mod property_list;
 mod prove;
+mod provision;
 pub mod siblings;
 mod state;
 pub mod words;
@@ -87,6 +88,25 @@ impl Launchd {
         self.control.as_ref().map_or("the job", |control| control.label.as_str())
     }
 
+    /// What the account of an installed job of the machine should have, and has not.
+    async fn unprovided(&self, disk: &disk::Disk) -> Vec<PathBuf> {
+        let (Some(secrets), Some(ids)) =
+            (self.secrets(), self.account_of(disk.definition.found.text()).await)
+        else {
+            return Vec::new();
+        };
+        provision::lacking(&self.own_directories(), secrets, ids)
+    }
+
+    /// The account that an installed job of the machine runs under.
+    async fn account_of(&self, definition: Option<&str>) -> Option<provision::Ids> {
+        let record = record::load(&self.instance.paths.service);
+        // What somebody may have changed says nothing about what was given to whom.
+        let definition = record.record().map(|record| record.text.as_str()).or(definition);
+        let chosen = Platform::Launchd.chosen_in(definition?, self.instance.brand);
+        provision::ids_of(&chosen.account.filter(|_| self.instance.scope == Scope::System)?).await
+    }
+
     fn service_dir(&self) -> PathBuf {
         self.instance.paths.service.clone()
     }
@@ -128,10 +148,11 @@ impl Launchd {
 
 impl Manager for Launchd {
     async fn observe(&self) -> Observed {
-        let (instance, daemons) = (self.instance.clone(), self.dirs.jobs.clone());
-        let disk = tokio::task::spawn_blocking(move || disk::inspect_job(&instance, &daemons)).await;
+        let (instance, dirs) = (self.instance.clone(), self.dirs.clone());
+        let disk = tokio::task::spawn_blocking(move || disk::inspect_job(&instance, &dirs)).await;
         // The look at the disk neither panics nor is it aborted: the runtime is still here to await it.
-        let disk = disk.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let mut disk = disk.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        disk.definition.unprovided = self.unprovided(&disk).await;
         let manager = match self.ask(&disk).await {
             Ok(reached) => observed::Manager::Reached(Box::new(reached)),
             Err(unreachable) => observed::Manager::Unreachable { unreachable },
@@ -157,7 +178,10 @@ impl Manager for Launchd {
     }
 
     fn desire(&self, spec: &ServiceSpec, observed: &Observed) -> Result<Desired, Unwritable> {
-        self.definition_of(spec, observed).map_err(|error| Unwritable(error.into()))
+        self.definition_of(spec, observed).map_err(|error| {
+            let hint = error.hint();
+            Unwritable { source: error.into(), hint }
+        })
     }
 
     async fn perform(

@@ -6,7 +6,7 @@ use super::control::{Control, HandOver, Way};
 use super::failure::Failure;
 use super::launchctl::{self, Answer, Look};
 use super::state::run_of;
-use super::{Launchd, prove};
+use super::{Launchd, prove, provision};
 use crate::host;
 use crate::service::error::ServiceError;
 use crate::service::manager::{Circumstances, Progress};
@@ -27,6 +27,7 @@ pub(super) async fn perform_on_job(
             let text = text.clone();
             on_disk("write", path.clone(), move |path| record::back_up(path, &text)).await?;
         }
+        Step::Provide { provision } => provision::provide(provision).await?,
         Step::WriteDefinition { path, text, .. } => {
             let text = text.clone();
             on_disk("write", path.clone(), move |path| write_definition(path, &text)).await?;

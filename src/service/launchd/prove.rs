@@ -56,7 +56,7 @@ pub async fn settle_job(launchd: &Launchd, circumstances: &mut Circumstances<'_>
     let mut seen: Option<(String, Instant)> = None;
     loop {
         let job = present(launchd).await?;
-        let note = last_failure::noted(&launchd.service_dir());
+        let note = last_failure::noted(&launchd.instance.paths.last_words);
         match (job.as_ref().and_then(run_of), &seen) {
             (Some(run), Some((first, since))) if run == *first => {
                 if since.elapsed() >= circumstances.patience.settle {
@@ -128,7 +128,7 @@ async fn gone(launchd: &Launchd) -> Failure {
         Ok(job) => job,
         Err(error) => return error,
     };
-    let note = last_failure::noted(&launchd.service_dir());
+    let note = last_failure::noted(&launchd.instance.paths.last_words);
     let (why, code) = why_not(job.as_ref(), note.as_ref());
     unproven(launchd, format!("did not stay: {why}"), code)
 }

@@ -1,7 +1,9 @@
 //! What people are told about a job, in launchd's own words and commands.
 
 use crate::instance::Scope;
+use crate::service::observed::OtherOwner;
 use crate::service::platform::ByHand;
+use crate::service::shell::word;
 
 /// The manager.
 pub const NAME: &str = "launchd";
@@ -70,5 +72,17 @@ pub fn stays_unloaded(scope: Scope, label: &str) -> String {
         Scope::System => format!(
             "it stays stopped until it is started or the machine boots; for good: sudo launchctl disable system/{label}"
         ),
+    }
+}
+
+/// The commands that end a job of the other scope, and keep it from coming back.
+pub fn end_there(owner: &OtherOwner, here: Scope) -> String {
+    let (label, file) = (&owner.unit, word(&owner.path));
+    match (here, &owner.user) {
+        (Scope::User, _) => format!("sudo launchctl bootout system/{label}; sudo rm {file}"),
+        (Scope::System, Some(user)) => {
+            format!("sudo launchctl bootout gui/$(id -u {user})/{label}; sudo rm {file}")
+        }
+        (Scope::System, None) => format!("sudo rm {file}"),
     }
 }

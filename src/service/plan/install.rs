@@ -21,6 +21,12 @@ pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) 
     let write = must_write(install, desired, look)?;
     let (mut steps, mut notes) = (Vec::new(), Vec::new());
     let (observed, state) = (look.observed, &look.reached.state);
+    let lacks = !observed.definition.unprovided.is_empty();
+    let provision = desired.provision.as_ref().filter(|_| write.is_some() || lacks);
+    steps.extend(provision.map(|provision| {
+        let because = "the manager makes no directories, and hands out no secrets";
+        planned(Step::Provide { provision: provision.clone() }, because)
+    }));
 
     if let Some(because) = write {
         steps.extend(super::uninstall::backing_up(observed, "it is about to be replaced"));
@@ -52,7 +58,7 @@ pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) 
             "a value that systemd rejects is dropped silently",
         ));
     }
-    let (job, note) = bring_up(install, write.is_some(), look);
+    let (job, note) = bring_up(install, write.is_some() || provision.is_some(), look);
     notes.extend(note);
     let deferred = observed.inside && !job.is_empty();
     if !deferred {

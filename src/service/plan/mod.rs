@@ -12,7 +12,7 @@ mod uninstall;
 mod verbs;
 
 pub use refusal::Refusal;
-pub use step::{Planned, Step};
+pub use step::{Planned, Provision, Step};
 pub use undo::undo;
 
 use std::path::PathBuf;
@@ -83,6 +83,8 @@ pub struct Desired {
     pub record: Record,
     /// The setting that makes what is installed there the service of another gateway, if it is one.
     pub another: Option<String>,
+    /// What its account must be given, where the manager gives it nothing.
+    pub provision: Option<Provision>,
 }
 
 /// What was chosen over a definition that a package owns.
@@ -191,6 +193,7 @@ mod tests {
     use crate::service::Scope;
     use crate::service::definition::{Found, Standing};
     use crate::service::observed::{self, DirectoryProblem, Linger, OtherOwner, UnitState, Via};
+    use crate::service::platform::Platform;
     use crate::service::record;
 
     const UNIT: &str = "fased-gateway.service";
@@ -218,7 +221,7 @@ mod tests {
 
     fn desired(text: &str, changes: bool) -> Desired {
         let (text, record) = (text.to_owned(), remembered(text));
-        Desired { text, changes, diff: None, record, another: None, addition: None }
+        Desired { text, changes, diff: None, record, another: None, addition: None, provision: None }
     }
 
     /// Nothing is installed.
@@ -755,7 +758,7 @@ mod tests {
             let refusal = plan(intent, Some(&desired("new", true)), &observed).unwrap_err();
             assert_eq!(refusal.exit_code(), ExitCode::NoManager);
             assert_eq!(
-                refusal.hints("fased", Scope::User),
+                refusal.hints("fased", Scope::User, Platform::Systemd),
                 ["run it in the foreground instead: fased gateway run"]
             );
         }
@@ -787,7 +790,7 @@ mod tests {
             assert_eq!(refusal, Refusal::NotRoot { verb });
             assert_eq!(refusal.exit_code(), ExitCode::NotPermitted);
             let hint = format!("sudo fased --system gateway {verb}");
-            assert_eq!(refusal.hints("fased --system", Scope::System), [hint]);
+            assert_eq!(refusal.hints("fased --system", Scope::System, Platform::Systemd), [hint]);
         }
         assert!(decide(Intent::Restart).is_ok());
     }

@@ -227,7 +227,15 @@ mod tests {
             record: text.map(remembered),
         };
         let (text, record) = ("whole".to_owned(), remembered("whole"));
-        Desired { text, changes: true, diff: None, record, another: None, addition: Some(choice) }
+        Desired {
+            text,
+            changes: true,
+            diff: None,
+            record,
+            another: None,
+            addition: Some(choice),
+            provision: None,
+        }
     }
 
     fn steps(plan: &Result<Plan, Refusal>) -> String {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::exit::ExitCode;
 use crate::instance::Scope;
 use crate::service::observed::{DirectoryProblem, OtherOwner, lossy};
+use crate::service::platform::Platform;
 use crate::service::reach::Unreachable;
 use crate::service::shell::word;
 use crate::service::systemd::words::systemctl;
@@ -161,7 +162,7 @@ impl Refusal {
     }
 
     /// What to do next. `command` is the command for the instance, without a verb.
-    pub fn hints(&self, command: &str, scope: Scope) -> Vec<String> {
+    pub fn hints(&self, command: &str, scope: Scope, platform: Platform) -> Vec<String> {
         let systemctl = systemctl(scope);
         let one = |hint: String| vec![hint];
         match self {
@@ -175,11 +176,19 @@ impl Refusal {
             Self::Orphan { .. } => one(format!(
                 "put the definition back ({command} gateway install) or stop it ({command} gateway stop)"
             )),
+            Self::Masked { .. } if !platform.has_drop_ins() => {
+                one(format!("allow it again: {command} doctor --fix --force"))
+            }
             Self::Masked { unit } => one(format!("{systemctl} unmask {unit}")),
+            Self::ManagedElsewhere { .. } if !platform.has_drop_ins() => one("change it there".to_owned()),
             Self::ManagedElsewhere { path, .. } => {
                 let unit = path.file_name().unwrap_or_default().to_string_lossy();
                 one(format!("change it there, or in a drop-in: {systemctl} edit {unit}"))
             }
+            Self::Edited { .. } if !platform.has_drop_ins() => vec![
+                format!("leave it as it is: {command} doctor says whether anything in it breaks the service"),
+                format!("or overwrite it (a copy is kept): {command} gateway install --force"),
+            ],
             Self::Edited { path, .. } => {
                 let unit = path.file_name().unwrap_or_default().to_string_lossy();
                 vec![
@@ -202,7 +211,10 @@ impl Refusal {
             Self::Directory(problem) => one(directory_hint(problem, command, scope)),
             Self::NotRead { .. } => one("run this with the XDG_CONFIG_HOME of your login session".to_owned()),
             Self::OtherScope(owner) => vec![
-                format!("to have it here instead, take it away there first: {}", disable_there(owner, scope)),
+                format!(
+                    "to have it here instead, take it away there first: {}",
+                    platform.give_up_there(owner, scope)
+                ),
                 format!(
                     "then: {}{command} gateway install",
                     if scope == Scope::System { "sudo " } else { "" }
@@ -221,18 +233,6 @@ fn other_scope_message(owner: &OtherOwner) -> String {
     match &owner.user {
         Some(user) => format!("{unit} is a service of the user {user}, too ({path})"),
         None => format!("{unit} exists in the other scope, too ({path})"),
-    }
-}
-
-/// The command that ends a service of the other scope for good.
-fn disable_there(owner: &OtherOwner, here: Scope) -> String {
-    let unit = &owner.unit;
-    match (here, &owner.user) {
-        (Scope::User, _) => format!("sudo systemctl disable --now {unit}"),
-        (Scope::System, Some(user)) => {
-            format!("sudo systemctl --user --machine={user}@ disable --now {unit}")
-        }
-        (Scope::System, None) => format!("sudo systemctl --global disable {unit}"),
     }
 }
 
@@ -298,7 +298,7 @@ mod tests {
                 path: "/etc/x".into(),
                 user: user.map(str::to_owned),
             });
-            let hints = refusal.hints("fased", scope);
+            let hints = refusal.hints("fased", scope, Platform::Systemd);
             assert!(hints[0].ends_with(disable) && hints[1] == install, "{hints:?}");
             assert_eq!(refusal.exit_code(), ExitCode::Conflict);
         }

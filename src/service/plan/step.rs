@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::service::observed::lossy;
+use crate::service::observed::{lossy, lossy_list};
 use crate::service::record::Record;
 
 /// A step and its reason.
@@ -16,6 +16,21 @@ pub struct Planned {
     pub step: Step,
     /// Why.
     pub because: String,
+}
+
+/// What a service's account needs of the machine: a manager that makes no directories and hands out no secrets leaves that
+/// to the install.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Provision {
+    /// The account, by name.
+    pub account: String,
+    /// Directories that it writes to: made where they are missing, and its own, for nobody else to see.
+    #[serde(serialize_with = "lossy_list")]
+    pub directories: Vec<PathBuf>,
+    /// The directory of secrets, which it alone reads.
+    #[serde(serialize_with = "lossy")]
+    pub secrets: PathBuf,
 }
 
 /// Something that is done to a service. Whatever it needs is in it.
@@ -30,6 +45,12 @@ pub enum Step {
         /// Its text.
         #[serde(skip)]
         text: String,
+    },
+    /// Make what the manager does not make for the service's account, and give it to that.
+    Provide {
+        /// What, and to whom.
+        #[serde(flatten)]
+        provision: Provision,
     },
     /// Write the definition.
     WriteDefinition {
@@ -134,6 +155,9 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BackUp { path, .. } => write!(f, "keep the present definition in {}", path.display()),
+            Self::Provide { provision } => {
+                write!(f, "give {} its directories and secrets", provision.account)
+            }
             Self::WriteDefinition { path, .. } => write!(f, "write {}", path.display()),
             Self::RemoveDefinition { path } => write!(f, "remove {}", path.display()),
             Self::Reload => f.write_str("reload the manager's definitions"),

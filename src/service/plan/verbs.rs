@@ -226,7 +226,7 @@ pub(super) fn managed_elsewhere(look: Look<'_>) -> Refusal {
 /// Tells of the same gateway in the other scope: the two would take turns on one port (lifecycle notes B7).
 fn other_owner_note(observed: &Observed) -> Option<String> {
     let refusal = Refusal::OtherScope(observed.definition.other_scope.clone()?);
-    let hint = refusal.hints(&observed.command, observed.scope).into_iter().next()?;
+    let hint = refusal.hints(&observed.command, observed.scope, observed.platform).into_iter().next()?;
     Some(format!("{refusal}; {hint}"))
 }
 

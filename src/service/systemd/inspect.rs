@@ -151,6 +151,7 @@ impl Inspect for Systemd {
                 .unit
                 .as_ref()
                 .and_then(|layer| Installed::read(&layer.file.to_string(), self.instance.brand).hardening),
+            account: None,
             frozen: properties.is_some_and(|properties| properties.text("FreezerState") == "frozen"),
             siblings,
             mender: Arc::new(Texts {

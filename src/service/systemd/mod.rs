@@ -44,7 +44,7 @@ use version::Version;
 use super::Scope;
 use super::definition::Marked;
 use super::error::ServiceError;
-use super::manager::{Circumstances, Manager, Unwritable};
+use super::manager::{Circumstances, Manager, RENAME, Unwritable};
 use super::observed::Observed;
 use super::plan::{Desired, Step};
 use super::platform::Platform;
@@ -130,7 +130,7 @@ impl Manager for Systemd {
         let version = observed.manager.reached().and_then(|reached| Version::parse(&reached.version));
         let version = version.unwrap_or(Version::OLDEST);
         let text = unit::render(spec, &self.unit, version);
-        let text = text.map_err(|error| Unwritable(error.into()))?;
+        let text = text.map_err(|error| Unwritable { source: error.into(), hint: RENAME })?;
         let path = observed.definition.path.display().to_string();
         let present = observed.definition.found.text();
         let ours = present.filter(|text| unit::marked(text, spec.mark.brand) != Marked::No);
@@ -139,6 +139,7 @@ impl Manager for Systemd {
         let addition = addition.map(|package| self.choice(spec, package, observed, version)).transpose()?;
         Ok(Desired {
             addition,
+            provision: None,
             another: environment.and_then(|environment| spec.another(&environment)),
             changes: present.is_none_or(|present| !unit::same_meaning(present, &text, spec.mark.brand)),
             diff: present.and_then(|present| redact::diff(&path, present, &text)),

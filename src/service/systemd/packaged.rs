@@ -9,7 +9,7 @@ use super::version::Version;
 use super::{Systemd, addition};
 use crate::instance::Scope;
 use crate::service::definition::Standing;
-use crate::service::manager::Unwritable;
+use crate::service::manager::{RENAME, Unwritable};
 use crate::service::observed::{Manager, Observed, Package};
 use crate::service::plan::Choice;
 use crate::service::spec::ServiceSpec;
@@ -38,7 +38,8 @@ impl Systemd {
         let installed = Installed::read(&package.text, spec.mark.brand);
         let program = installed.command.into_iter().next().unwrap_or_else(|| spec.program.clone());
         let spec = ServiceSpec { program, ..spec.clone() };
-        let wanted = unit::render(&spec, &self.unit, version).map_err(|error| Unwritable(error.into()))?;
+        let wanted = unit::render(&spec, &self.unit, version)
+            .map_err(|error| Unwritable { source: error.into(), hint: RENAME })?;
         let layer =
             |path: &std::path::Path, text: &str| Layer { path: path.to_owned(), file: File::parse(text) };
         let wanted = layer(&observed.definition.path, &wanted);

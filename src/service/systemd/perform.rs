@@ -13,6 +13,7 @@ use crate::service::manager::{Circumstances, Progress};
 use crate::service::observed::UnitState;
 use crate::service::place::{self, on_disk, write_definition};
 use crate::service::plan::Step;
+use crate::service::platform::Platform;
 use crate::service::record;
 
 /// What the manager needs beyond a service's own limits to begin and end a job.
@@ -39,6 +40,8 @@ pub(super) async fn perform_step(
         }
         Step::RemoveDefinition { path } => on_disk("remove", path.clone(), host::fs::remove).await?,
         Step::Reload => link.reload().await?,
+        // It makes the directories itself, and hands over the secrets; plans for it leave this out.
+        Step::Provide { .. } => {}
         Step::CheckDefinition { strict } => return check_definition(systemd, link, *strict).await,
         Step::CheckDropIn { text } => check_drop_in(systemd, link, text).await?,
         Step::Enable => link.enable(unit).await?,
@@ -182,7 +185,7 @@ async fn set_linger(
         }
         Err(error) => {
             let mut notes = vec![error.to_string()];
-            notes.extend(error.hints(&systemd.instance.command(), systemd.instance.scope));
+            notes.extend(error.hints(&systemd.instance.command(), systemd.instance.scope, Platform::Systemd));
             Ok(notes)
         }
     }

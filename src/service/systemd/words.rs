@@ -1,6 +1,7 @@
 //! What differs between the manager of one user and that of the machine, in systemd's own words and commands.
 
 use crate::instance::Scope;
+use crate::service::observed::OtherOwner;
 use crate::service::platform::ByHand;
 
 /// The target that wants what starts by itself. The user manager knows no `multi-user.target` (lifecycle notes E9.4).
@@ -83,5 +84,17 @@ pub fn with_systemctl(what: ByHand<'_>, scope: Scope, unit: &str) -> String {
         ByHand::TakeDown => format!("{tool} disable --now {unit}"),
         ByHand::Thaw => format!("{tool} thaw {unit}"),
         ByHand::Unset(name) => format!("{tool} unset-environment {name}"),
+    }
+}
+
+/// The command that ends a service of the other scope for good.
+pub fn give_up_there(owner: &OtherOwner, here: Scope) -> String {
+    let unit = &owner.unit;
+    match (here, &owner.user) {
+        (Scope::User, _) => format!("sudo systemctl disable --now {unit}"),
+        (Scope::System, Some(user)) => {
+            format!("sudo systemctl --user --machine={user}@ disable --now {unit}")
+        }
+        (Scope::System, None) => format!("sudo systemctl --global disable {unit}"),
     }
 }
