@@ -12,6 +12,7 @@ use crate::host;
 use crate::instance::{BaseDirs, Brand, Instance, Profile, Scope};
 use crate::secret::Secret;
 use crate::service::inspection::Sibling;
+use crate::service::launchd::property_list;
 use crate::service::systemd::syntax::File;
 use crate::service::systemd::unit::Installed;
 
@@ -125,9 +126,12 @@ fn variable(all: &[(String, String)], name: &str) -> Option<String> {
     value.filter(|value| !value.is_empty())
 }
 
-/// The variables that a unit sets.
+/// The variables that a unit, or a property list, sets.
 fn unit_variables(text: &str) -> Vec<(String, String)> {
-    Installed::read(text, Brand::Idlehands).environment
+    match property_list::read(text.as_bytes()) {
+        Ok(values) => property_list::variables(&values),
+        Err(_) => Installed::read(text, Brand::Idlehands).environment,
+    }
 }
 
 /// The variables in a file of `EnvironmentFile=` (systemd.exec(5)): quotes around a value are not part of it.

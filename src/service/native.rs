@@ -2,7 +2,7 @@
 //!
 //! Every backend is compiled and tested on every target; [`HERE`] alone says which one a program uses.
 
-use super::error::{CallKind, ServiceError};
+use super::error::ServiceError;
 use super::inspection::{Inspect, Inspection, Question, Sibling};
 use super::launchd::Launchd;
 use super::manager::{Circumstances, Manager, Unwritable};
@@ -95,8 +95,7 @@ impl Native {
     pub async fn siblings(&self, dirs: &BaseDirs) -> Vec<Sibling> {
         match self {
             Self::Systemd(systemd) => systemd.siblings(dirs).await,
-            // A label that is taken is refused by launchd itself.
-            Self::Launchd(_) => Vec::new(),
+            Self::Launchd(launchd) => launchd.others().await,
         }
     }
 
@@ -104,11 +103,7 @@ impl Native {
     pub async fn retire(&self, unit: &str) -> Result<(), ServiceError> {
         match self {
             Self::Systemd(systemd) => systemd.retire(unit).await,
-            Self::Launchd(_) => Err(ServiceError::Call {
-                operation: format!("take down {unit}"),
-                kind: CallKind::Other,
-                source: "other jobs are taken down by hand".into(),
-            }),
+            Self::Launchd(launchd) => launchd.retire(unit).await,
         }
     }
 }

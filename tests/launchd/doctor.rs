@@ -102,6 +102,9 @@ impl Pristine {
         let _ = std::fs::remove_file(note);
         mac.private(&mac.path().join(".idlehands"));
         mac.give();
+        let others: Vec<String> =
+            mac.state(|state| state.jobs.keys().filter(|label| *label != LABEL).cloned().collect());
+        others.iter().for_each(|label| mac.unload(label));
         mac.state(|state| {
             state.knobs = crate::fake::Knobs::default();
             state.environment.clear();

@@ -16,6 +16,7 @@ pub fn mutate(mac: &Mac, actions: &str) {
     let home = mac.path().display().to_string();
     let actions =
         actions.replace("HOME/", &format!("{home}/")).replace("PROGRAM", env!("CARGO_BIN_EXE_idlehands"));
+    let actions = actions.replace(">PORT<", &format!(">{}<", mac.port));
     for action in actions.split("; ") {
         act(mac, action.trim());
     }

@@ -194,7 +194,7 @@ async fn consider(
     }
     if let (Intent::Install(install), Some(desired)) = (intent, &desired)
         && !install.force
-        && let Some(error) = rival(&manager, desired.record.port, config, context).await
+        && let Some(error) = rival((&manager, &before), desired.record.port, config, context).await
     {
         return Err(error);
     }
@@ -203,13 +203,18 @@ async fn consider(
 
 /// Another gateway's service that has the same port, and starts by itself or runs: the two would take turns (lifecycle
 /// notes B5, B7).
-async fn rival(manager: &Native, named: Option<u16>, config: &Config, context: &Context) -> Option<CliError> {
+async fn rival(
+    (manager, before): (&Native, &Observed),
+    named: Option<u16>,
+    config: &Config,
+    context: &Context,
+) -> Option<CliError> {
     let port = gateway_port(named, &context.env, config, &context.instance).ok()?.value;
-    let own = context.instance.unit_name();
+    let own = &before.unit;
     let others = manager.siblings(&context.dirs).await;
     let active = others.iter().filter(|other| other.enabled || other.running == Some(true));
     let other = active
-        .filter(|other| other.unit != own)
+        .filter(|other| other.unit != *own)
         .map(|other| foreign::look(other, &context.dirs))
         .find(|other| other.port == Some(port))?;
     let scope = if other.service.user { Scope::User } else { Scope::System };

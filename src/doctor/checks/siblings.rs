@@ -70,8 +70,7 @@ fn other_product(facts: &Facts, foreign: &Foreign) -> Finding {
     // Two products side by side are nobody's mistake. Two on one port are, and so is one that was left behind for this
     // one to take its place.
     let fresh = facts.service.unit.is_none() && active;
-    let ours_to_change =
-        foreign::is_changeable(service, facts.instance.scope) && !observed.platform.reads_only_to_load();
+    let ours_to_change = foreign::is_changeable(service, facts.instance.scope);
     if (clash || fresh) && ours_to_change {
         finding = finding.repair(Class::Force, [Action::TakeOver(Box::new(foreign.clone()))]).hint(format!(
             "To take its place: {command} doctor --fix --force stops and disables it, and takes its port and its token over"

@@ -157,18 +157,10 @@ impl Launchd {
         let bytes = path.as_ref().and_then(|path| host::fs::read_bytes(path, place::LIMIT).ok().flatten());
         let values = bytes.as_ref().and_then(|bytes| property_list::read(bytes).ok());
         let stat = host::stat::at(own).ok().flatten().filter(|stat| stat.kind == Kind::File);
-        let user = self.instance.scope == Scope::User;
-        let daemons = std::slice::from_ref(&self.dirs.jobs);
-        let agents = match self.instance.scope {
-            Scope::User => vec![self.instance.paths.job_dir.clone(), self.dirs.agents.clone()],
-            Scope::System => vec![self.dirs.agents.clone()],
-        };
-        let mut found = siblings::definitions_in(&agents, true, user.then_some(own.as_path()));
-        found.extend(siblings::definitions_in(daemons, false, (!user).then_some(own.as_path())));
         Files {
             text: bytes.and_then(|bytes| String::from_utf8(bytes).ok()),
             open_to_others: stat.map(|stat| stat.mode).filter(|mode| mode & 0o022 != 0),
-            siblings: found,
+            siblings: self.defined_elsewhere(),
             values,
             path,
         }

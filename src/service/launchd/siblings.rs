@@ -4,15 +4,19 @@
 //! Found by their labels, and looked at; never changed.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use plist::{Dictionary, Value};
 
+use super::control::{Control, Way};
+use super::failure::Failure;
 use super::job::Installed;
-use super::launchctl::{self, Domain, Look};
+use super::launchctl::{self, Answer, Domain, Look};
 use super::meaning::{VARIABLES, truth};
-use super::property_list;
+use super::{Launchd, disk, property_list};
 use crate::host;
-use crate::instance::Brand;
+use crate::instance::{Brand, Scope};
+use crate::service::error::ServiceError;
 use crate::service::inspection::Sibling;
 use crate::service::place;
 
@@ -67,6 +71,47 @@ pub fn definitions_in(dirs: &[PathBuf], user: bool, own: Option<&Path>) -> Vec<S
     }
     found
 }
+
+impl Launchd {
+    /// Other gateways, with what launchd has of them.
+    pub async fn others(&self) -> Vec<Sibling> {
+        let this = self.clone();
+        // Reading neither panics nor is it aborted: the runtime is still here to await it.
+        let work = tokio::task::spawn_blocking(move || this.defined_elsewhere());
+        let mut found = work.await.unwrap_or_default();
+        if let Ok(control) = self.control() {
+            ask_about(&mut found, control.domain.get()).await;
+        }
+        found
+    }
+
+    /// Every definition of another gateway, in both scopes.
+    pub(super) fn defined_elsewhere(&self) -> Vec<Sibling> {
+        let (user, own) = (self.instance.scope == Scope::User, disk::plist_path(&self.instance));
+        let daemons = std::slice::from_ref(&self.dirs.jobs);
+        let agents = match self.instance.scope {
+            Scope::User => vec![self.instance.paths.job_dir.clone(), self.dirs.agents.clone()],
+            Scope::System => vec![self.dirs.agents.clone()],
+        };
+        let mut found = definitions_in(&agents, true, user.then_some(own.as_path()));
+        found.extend(definitions_in(daemons, false, (!user).then_some(own.as_path())));
+        found
+    }
+
+    /// Takes down another gateway's job: it is unloaded, and its label forbidden. Its file stays as it is.
+    pub async fn retire(&self, label: &str) -> Result<(), ServiceError> {
+        let other = Control { label: label.to_owned(), ..self.control()?.clone() };
+        // First, so that nothing loads it again meanwhile.
+        match launchctl::set_enabled(other.domain.get(), label, false).await? {
+            Answer::Done => {}
+            refused => return Err(Failure::refused("disable", label, refused).into()),
+        }
+        Ok(other.stop(&mut Way { tick: &mut |_| {}, limit: Some(PATIENCE), claim: None, known: &[] }).await?)
+    }
+}
+
+/// How long its gateway may take to end: those of other products drain for more than five minutes.
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// Asks launchd which of them run, and which must not start by themselves.
 pub async fn ask_about(siblings: &mut [Sibling], domain: Domain) {
