@@ -20,6 +20,7 @@ pub(super) struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(super) struct Global {
     /// Use a separate gateway: its own state, configuration, port and service
     #[arg(long, global = true, value_name = "NAME", conflicts_with = "dev")]
@@ -30,7 +31,7 @@ pub(super) struct Global {
     /// The same as `--profile dev`: for development, base port 19001
     #[arg(long, global = true)]
     pub dev: bool,
-    /// Another machine, reached by ssh: its service is meant, not this machine's
+    /// Do it on another machine, reached by ssh
     #[arg(long, global = true, value_name = "[USER@]SERVER", value_parser = Host::parse)]
     pub host: Option<Host>,
     /// No colour, even on a terminal (`NO_COLOR` does the same)

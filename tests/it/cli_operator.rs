@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::Ran;
 use crate::support::device::Device;
-use crate::support::gateway::{Process, Setup, TOKEN, TestGateway};
+use crate::support::gateway::{Process, Setup, TOKEN, TestGateway, free_port};
 use crate::support::ws::{Ws, connect};
 
 fn answer(ran: &Ran) -> Value {
@@ -253,7 +253,7 @@ fn setup_makes_what_is_missing_and_keeps_what_is_there() {
 /// Neither a link nor a command leads to an address at which nobody listens.
 #[test]
 fn the_dashboard_and_the_commands_go_where_the_gateway_listens() {
-    let port = free_port("127.0.0.2");
+    let port = free_port();
     let bind = json!({ "gateway": { "bind": "custom", "customBindHost": "127.0.0.2", "port": port } });
     let gateway = Setup::with(bind).start_on(None);
     let link = format!("Dashboard URL: http://127.0.0.2:{port}/#token=");
@@ -266,8 +266,4 @@ fn the_dashboard_and_the_commands_go_where_the_gateway_listens() {
     assert!(shown.stdout.starts_with(&link), "{shown:?}");
     let down = Ran::of(setup.command(&["health", "--json"]));
     assert!(down.stdout.contains(&format!("Gateway target: ws://127.0.0.2:{port}")), "{down:?}");
-}
-
-fn free_port(host: &str) -> u16 {
-    std::net::TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port()
 }

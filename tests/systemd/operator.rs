@@ -108,6 +108,10 @@ fn a_rescue_profile_runs_beside_it_on_its_own_port() {
     assert_eq!(rescue["service"]["unit"], "idlehands-gateway-rescue.service");
     assert_eq!(rescue["config"]["path"], "~/.idlehands-rescue/idlehands.json");
     assert_ne!(main["gateway"]["port"], rescue["gateway"]["port"]);
+    let deep = machine.user("idlehands gateway status --deep");
+    let other = "Other gateway: idlehands-gateway-rescue.service (user, running";
+    assert!(deep.ok().lines().any(|line| line.starts_with(other)), "{deep}");
+    assert!(main.get("others").is_none(), "nobody asked");
     machine.user("idlehands gateway uninstall").ok();
     assert_eq!(machine.json("idlehands --profile rescue gateway status --json")["rpc"]["ok"], true);
 }

@@ -80,6 +80,16 @@ fn gateway(found: &Report, ui: &mut Ui) {
             ui.out(&format!("- {}", listener.line));
         }
     }
+    for other in found.others.iter().flatten() {
+        let state = match (other.running, other.enabled) {
+            (Some(true), _) => "running",
+            (_, true) => "enabled",
+            (_, false) => "installed",
+        };
+        let whose = if other.user { Scope::User } else { Scope::System };
+        let port = other.port.map(|port| format!(", port {port}")).unwrap_or_default();
+        ui.out(&format!("Other gateway: {} ({}, {state}{port})", other.unit, whose.word()));
+    }
 }
 
 pub(super) fn runtime(runtime: &Runtime, service: &ServicePart, ui: &mut Ui) {

@@ -24,6 +24,7 @@ use crate::protocol::method::Ignored;
 use crate::protocol::methods::status::Status;
 use crate::service::facts::{Answer, Facts, Headline};
 use crate::service::hardening::Hardening;
+use crate::service::inspection::Sibling;
 use crate::service::manager::Manager;
 use crate::service::native::Native;
 use crate::service::observed::Observed;
@@ -35,7 +36,7 @@ pub(super) struct Args {
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,
-    /// Look closer: who listens on the port, other gateways of this user
+    /// Look closer: who listens on the port, and which other gateways there are
     #[arg(long)]
     deep: bool,
     /// Do not ask the gateway itself
@@ -67,6 +68,9 @@ pub(super) struct Report {
     pub rpc: Option<Rpc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<PortPart>,
+    /// The services of other gateways on this machine, if they were looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub others: Option<Vec<Sibling>>,
     /// What the doctor found, if it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<Audit>,
@@ -185,17 +189,18 @@ pub(super) fn exit_code(runtime: &Runtime, rpc: Option<&Rpc>, facts: &Facts, req
 pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
     let loaded = context.source().load();
     let config = loaded.config.as_ref().cloned().unwrap_or_default();
-    let (observed, health, rpc, audit, holder) = context.block_on(async {
+    let (observed, health, rpc, examined, holder) = context.block_on(async {
         let manager = context.manager().await;
         let observed = manager.observe().await;
-        let audit = if args.strict { Some(examine(&manager, context).await?) } else { None };
+        let closer = args.strict || args.deep;
+        let facts = if closer { Some(examine(&manager, context).await?) } else { None };
         let holder = target::holder(context);
         if args.no_probe {
-            return Ok((observed, None, None, audit, holder));
+            return Ok((observed, None, None, facts, holder));
         }
         let health = Health::new(None, &config, context).of(&observed).await;
         let rpc = ask(args, &config, context).await;
-        Ok((observed, health, Some(rpc), audit, holder))
+        Ok((observed, health, Some(rpc), facts, holder))
     })?;
     let facts = Facts::of(&observed, health);
     let runtime = runtime(&observed, &facts, holder.as_ref());
@@ -228,24 +233,28 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
         runtime,
         rpc,
         port: args.deep.then(|| port_part(listens)),
-        audit,
+        audit: examined.as_ref().filter(|_| args.strict).map(audit),
+        others: examined.filter(|_| args.deep).map(|facts| facts.service.siblings),
         log_file: log_file(&config, context),
         cli_version: env!("CARGO_PKG_VERSION"),
         service: ServicePart { facts, hardening, observed },
     })
 }
 
-/// Asks the doctor, who looks at more than a status does.
-async fn examine(manager: &Native, context: &Context) -> Result<Audit, CliError> {
+/// Looks at what the doctor looks at, which is more than a status needs.
+async fn examine(manager: &Native, context: &Context) -> Result<doctor::facts::Facts, CliError> {
     let program = context.program().map_err(|error| {
         CliError::new(ExitCode::Failed, "cannot find this program's own path").cause(error)
     })?;
     let Context { instance, env, dirs, .. } = context;
-    let facts =
-        doctor::facts::Facts::gather(Circumstances { instance, env, dirs, program: &program, manager });
-    let findings = doctor::diagnose(&facts.await);
+    let around = Circumstances { instance, env, dirs, program: &program, manager };
+    Ok(doctor::facts::Facts::gather(around).await)
+}
+
+fn audit(facts: &doctor::facts::Facts) -> Audit {
+    let findings = doctor::diagnose(facts);
     let findings: Vec<Finding> = findings.into_iter().filter(Finding::counts).collect();
-    Ok(Audit { ok: findings.is_empty(), findings })
+    Audit { ok: findings.is_empty(), findings }
 }
 
 /// A gateway in the foreground runs too: the lock says so (runbooks, "5-minute local startup").
