@@ -17,6 +17,7 @@ mod answers;
 mod boots;
 mod doctor;
 mod doctor_states;
+mod doubt;
 mod driver;
 mod enablement;
 mod everyday;

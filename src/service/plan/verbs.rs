@@ -1,6 +1,7 @@
 //! Start, stop and restart: from every state there is, and to be said clearly where there is no way.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use super::{Decided, Intent, Look, Refusal, Step, planned};
 use crate::service::definition::{Found, Standing};
@@ -233,7 +234,17 @@ fn other_owner_note(observed: &Observed) -> Option<String> {
 /// Tells which drop-ins change the service: whoever wrote them may have forgotten.
 pub(super) fn drop_in_note(observed: &Observed) -> Option<String> {
     let reached = observed.manager.reached()?;
-    let paths = &reached.state.drop_in_paths;
+    let definition = &observed.definition;
+    let filled = |path: &&PathBuf| {
+        path.file_name().is_some_and(|name| definition.drop_in_names.iter().any(|filled| filled == name))
+    };
+    let own = definition.addition.as_ref().map(|addition| &addition.path);
+    // Those that are on disk although there is no unit the manager does not know (lifecycle notes E9.8).
+    let mut paths: Vec<&PathBuf> = reached.state.drop_in_paths.iter().collect();
+    paths.extend(definition.drop_ins.iter().filter(filled));
+    paths.retain(|path| Some(*path) != own);
+    paths.sort();
+    paths.dedup_by(|a, b| a.file_name() == b.file_name());
     let list = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     (!paths.is_empty()).then(|| format!("drop-ins change it: {list}"))
 }

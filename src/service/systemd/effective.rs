@@ -4,10 +4,12 @@
 //! has a default in its place (lifecycle notes E9.3). So what is in force is compared with what the file says, by the
 //! meaning of each directive.
 
+use std::collections::BTreeSet;
+
+use super::filter::{self, Groups};
 use super::properties::Properties;
-use super::quoting;
 use super::syntax::File;
-use super::timespan;
+use super::{directives, quoting, timespan};
 use crate::service::redact;
 
 /// A directive that is written one way and in force another.
@@ -44,10 +46,26 @@ enum Meaning {
     Path,
     Command,
     Assignments,
+    /// Words, in any order.
+    Words,
+    /// Words, in any order, among those that the manager adds by itself.
+    Among,
+    /// Words, in any order; or everything but them.
+    Families,
+    /// Yes or no, as a set of what is allowed.
+    Namespaces,
+    /// Nothing, or everything but nothing.
+    Capabilities,
+    /// Names and paths.
+    Credentials,
+    /// System calls, with groups spelled out.
+    Calls,
+    /// The name of an error.
+    Error,
 }
 
-/// Section, directive, property, meaning. Directives that have no property are not compared.
-const ROWS: [(&str, &str, &str, Meaning); 46] = [
+/// Section, directive, property, meaning.
+const ROWS: [(&str, &str, &str, Meaning); 66] = [
     ("Unit", "Description", "Description", Meaning::Text),
     ("Unit", "StartLimitIntervalSec", "StartLimitIntervalUSec", Meaning::Span),
     ("Unit", "StartLimitBurst", "StartLimitBurst", Meaning::Number),
@@ -94,18 +112,62 @@ const ROWS: [(&str, &str, &str, Meaning); 46] = [
     ("Service", "ProtectHome", "ProtectHome", Meaning::Text),
     ("Service", "ProtectProc", "ProtectProc", Meaning::Text),
     ("Service", "KeyringMode", "KeyringMode", Meaning::Text),
+    ("Unit", "Wants", "Wants", Meaning::Among),
+    ("Unit", "After", "After", Meaning::Among),
+    ("Service", "UnsetEnvironment", "UnsetEnvironment", Meaning::Words),
+    ("Service", "LoadCredential", "LoadCredential", Meaning::Credentials),
+    ("Service", "StateDirectory", "StateDirectory", Meaning::Words),
+    ("Service", "StateDirectoryMode", "StateDirectoryMode", Meaning::Octal),
+    ("Service", "LogsDirectory", "LogsDirectory", Meaning::Words),
+    ("Service", "LogsDirectoryMode", "LogsDirectoryMode", Meaning::Octal),
+    ("Service", "RuntimeDirectory", "RuntimeDirectory", Meaning::Words),
+    ("Service", "RuntimeDirectoryMode", "RuntimeDirectoryMode", Meaning::Octal),
+    ("Service", "ConfigurationDirectory", "ConfigurationDirectory", Meaning::Words),
+    ("Service", "ConfigurationDirectoryMode", "ConfigurationDirectoryMode", Meaning::Octal),
+    ("Service", "CapabilityBoundingSet", "CapabilityBoundingSet", Meaning::Capabilities),
+    ("Service", "AmbientCapabilities", "AmbientCapabilities", Meaning::Capabilities),
+    ("Service", "RestrictNamespaces", "RestrictNamespaces", Meaning::Namespaces),
+    ("Service", "RestrictAddressFamilies", "RestrictAddressFamilies", Meaning::Families),
+    ("Service", "SystemCallArchitectures", "SystemCallArchitectures", Meaning::Words),
+    ("Service", "SystemCallFilter", "SystemCallFilter", Meaning::Calls),
+    ("Service", "SystemCallErrorNumber", "SystemCallErrorNumber", Meaning::Error),
+    ("Service", "PrivateMounts", "PrivateMounts", Meaning::Flag),
 ];
 
-/// Every directive of the file that is in force otherwise.
-pub fn differences(file: &File, force: &Properties) -> Vec<Difference> {
+/// What is written and not compared, and why.
+#[cfg(test)]
+const NOT_COMPARED: [(&str, &str, &str); 1] = [(
+    "Install",
+    "WantedBy",
+    "it makes links, and whether they are in force the target that wants the unit tells",
+)];
+
+/// Whether what groups of system calls mean has to be known for a comparison.
+pub fn needs_groups(file: &File) -> bool {
+    file.value("Service", "SystemCallFilter").is_some()
+}
+
+/// Every directive of the file that is in force otherwise. Filters of system calls are compared where their groups are
+/// known.
+pub fn differences(file: &File, force: &Properties, groups: Option<&Groups>) -> Vec<Difference> {
     let differs = |(section, key, property, meaning): (&str, &'static str, &str, Meaning)| {
-        let written = file.values(section, key);
+        let mut written = file.values(section, key);
+        let set = file.settings().filter(|setting| setting.section == section && setting.key == key).last();
+        // Of these, nothing is a value.
+        if matches!(meaning, Meaning::Capabilities) && written.is_empty() && set.is_some() {
+            written.push("");
+        }
         let last = *written.last()?;
         // A manager that is too old for a directive has no property for it.
         if !force.0.contains_key(property) {
             return None;
         }
-        if holds(meaning, &written, property, force) {
+        let holds = match (meaning, groups, force.either(property)) {
+            (Meaning::Calls, Some(groups), Some(in_force)) => filter::holds(&written, groups, &in_force),
+            (Meaning::Calls, ..) => true,
+            _ => holds(meaning, &written, property, force),
+        };
+        if holds {
             return None;
         }
         let detail = match meaning {
@@ -150,6 +212,64 @@ fn holds(meaning: Meaning, written: &[&str], property: &str, force: &Properties)
             let words = quoting::stored_words(last).map(|(words, _)| words).unwrap_or_default();
             force.command(property).is_some_and(|command| command.is(&words))
         }
+        Meaning::Words => {
+            // What a directory is also to be called is no property of it.
+            let plain = |word: String| word.split(':').next().unwrap_or_default().to_owned();
+            let mut words: Vec<String> = all_words(written).into_iter().map(plain).collect();
+            let mut in_force = force.list(property);
+            (words.sort_unstable(), in_force.sort_unstable());
+            words.dedup();
+            words == in_force
+        }
+        Meaning::Among => {
+            let in_force = force.list(property);
+            // Other units may go by another name than that they are known by.
+            let words = all_words(written).into_iter().filter(|word| word.ends_with(".target"));
+            words.into_iter().all(|word| in_force.contains(&word))
+        }
+        Meaning::Families => force.either(property).is_none_or(|(allows, families)| {
+            let words = written.iter().flat_map(|line| line.trim_start_matches('~').split_whitespace());
+            allows != written[0].starts_with('~')
+                && words.map(str::to_owned).collect::<BTreeSet<_>>() == families
+        }),
+        Meaning::Namespaces => match directives::flag(last) {
+            Some(on) => match force.number(property) {
+                Some(allowed) => on == (allowed == 0),
+                None => force.text(property).is_empty() || on == (force.text(property) == "yes"),
+            },
+            None => true,
+        },
+        Meaning::Capabilities => {
+            let none = match force.number(property) {
+                Some(set) => set == 0,
+                None => force.text(property).is_empty(),
+            };
+            match last {
+                "" => none,
+                "~" => !none,
+                _ => true,
+            }
+        }
+        Meaning::Credentials => {
+            let pairs = force.pairs(property);
+            // systemctl does not print them.
+            pairs.is_none_or(|mut pairs| {
+                let split = |line: &&str| {
+                    let (name, path) = line.split_once(':')?;
+                    Some((name.to_owned(), quoting::without_specifiers(path)))
+                };
+                let mut written: Vec<(String, String)> = written.iter().filter_map(split).collect();
+                (written.sort_unstable(), pairs.sort_unstable());
+                written == pairs
+            })
+        }
+        Meaning::Error => match last {
+            "EPERM" => force.number(property).is_none_or(|number| number == 1),
+            // Names of errors are written by us in one case only.
+            _ => true,
+        },
+        // Compared with what groups mean, by the caller.
+        Meaning::Calls => true,
         Meaning::Assignments => {
             let in_force = force.list(property);
             let words = written.iter().flat_map(|line| quoting::split(line).unwrap_or_default());
@@ -158,6 +278,10 @@ fn holds(meaning: Meaning, written: &[&str], property: &str, force: &Properties)
                 .all(|assignment| in_force.contains(assignment))
         }
     }
+}
+
+fn all_words(written: &[&str]) -> Vec<String> {
+    written.iter().flat_map(|line| line.split_whitespace()).map(str::to_owned).collect()
 }
 
 /// The last assignment of each variable.
@@ -184,6 +308,19 @@ fn in_force(meaning: Meaning, property: &str, force: &Properties) -> String {
             Some(mode) if force.text(property).is_empty() => format!("{mode:04o}"),
             _ => force.text(property).to_owned(),
         },
+        Meaning::Words | Meaning::Among => force.list(property).join(" "),
+        Meaning::Families | Meaning::Calls => {
+            force.either(property).map_or_else(String::new, |(allows, words)| {
+                let count = words.len();
+                let shown: Vec<String> = words.into_iter().take(8).collect();
+                let more = if count > shown.len() { ", ..." } else { "" };
+                format!("{}{}{more}", if allows { "" } else { "~" }, shown.join(" "))
+            })
+        }
+        Meaning::Credentials => {
+            let pairs = force.pairs(property).unwrap_or_default();
+            pairs.iter().map(|(name, path)| format!("{name}:{path}")).collect::<Vec<_>>().join(" ")
+        }
         Meaning::Codes => {
             let codes = force.codes(property);
             codes.iter().map(i128::to_string).collect::<Vec<_>>().join(" ")
@@ -231,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_definition_in_force_as_written_has_no_differences() {
-        assert_eq!(differences(&File::parse(UNIT), &force()), []);
+        assert_eq!(differences(&File::parse(UNIT), &force(), None), []);
     }
 
     /// Lifecycle notes E9.3: a wrong value leaves the default in force.
@@ -261,8 +398,105 @@ mod tests {
             let mut force = force();
             force.0.insert(property.to_owned(), value);
             let found: Vec<String> =
-                differences(&File::parse(UNIT), &force).iter().map(ToString::to_string).collect();
+                differences(&File::parse(UNIT), &force, None).iter().map(ToString::to_string).collect();
             assert_eq!(found, [message]);
         }
+    }
+
+    /// Lifecycle notes, A6b row 142.
+    #[test]
+    fn every_directive_that_is_written_is_compared_or_listed_with_the_reason() {
+        use std::path::Path;
+        use std::time::Duration;
+
+        use crate::instance::{BaseDirs, Brand, Env, Instance, Profile};
+        use crate::service::hardening::Hardening;
+        use crate::service::spec::{Choices, Credential, ServiceSpec};
+        use crate::service::systemd::unit;
+        use crate::service::systemd::version::Version;
+
+        let dirs = BaseDirs::under("/home/ada");
+        let user = Instance::new(Brand::Fased, Profile::Default, &Env::default(), &dirs);
+        let system = Instance::of_system(Brand::Fased, Profile::Default, &dirs);
+        for (instance, version) in [(&user, 252), (&user, 257), (&system, 252), (&system, 257)] {
+            let credentials = vec![Credential { name: "a".to_owned(), path: "/a".to_owned() }];
+            let choices = Choices {
+                hardening: Hardening::Strict,
+                credentials,
+                ..Choices::new(Path::new("/bin/fased"), &dirs, Duration::ZERO)
+            };
+            let spec = ServiceSpec::for_gateway(instance, &choices).unwrap();
+            let text = unit::render(&spec, &instance.unit_name(), Version(version)).unwrap();
+            for setting in File::parse(&text).settings().filter(|setting| !setting.key.starts_with("X-")) {
+                let compared = ROWS.iter().any(|row| (row.0, row.1) == (setting.section, setting.key));
+                let listed = NOT_COMPARED.iter().any(|row| (row.0, row.1) == (setting.section, setting.key));
+                assert!(compared != listed, "{}", setting.key);
+            }
+        }
+    }
+
+    #[test]
+    fn lists_and_sets_are_compared_as_such_from_either_source() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let many = |words: &[&str]| Value::Many(words.iter().map(|word| text(word)).collect());
+        let either = |allows, words: &[&str]| Value::Many(vec![Value::Flag(allows), many(words)]);
+        let credentials = |pairs: &[[&str; 2]]| Value::Many(pairs.iter().map(|pair| many(pair)).collect());
+        let groups = Groups::parse("@clock\n    adjtimex\n");
+        let table = [
+            ("Wants=a.target b.service", "Unit", "Wants", many(&["a.target", "c"]), many(&["b.service"])),
+            ("StateDirectory=a b", "Service", "StateDirectory", many(&["b", "a"]), many(&["a"])),
+            ("StateDirectory=a", "Service", "StateDirectory", text("a"), text("")),
+            ("StateDirectoryMode=0700", "Service", "StateDirectoryMode", Value::Number(0o700), text("0755")),
+            ("RestrictNamespaces=yes", "Service", "RestrictNamespaces", Value::Number(0), Value::Number(5)),
+            ("RestrictNamespaces=yes", "Service", "RestrictNamespaces", text("yes"), text("no")),
+            (
+                "RestrictAddressFamilies=B A",
+                "Service",
+                "RestrictAddressFamilies",
+                either(true, &["A", "B"]),
+                either(true, &["A"]),
+            ),
+            ("RestrictAddressFamilies=B A", "Service", "RestrictAddressFamilies", text("A B"), text("~A B")),
+            (
+                "CapabilityBoundingSet=",
+                "Service",
+                "CapabilityBoundingSet",
+                Value::Number(0),
+                Value::Number(1),
+            ),
+            ("CapabilityBoundingSet=~", "Service", "CapabilityBoundingSet", text("cap_chown"), text("")),
+            (
+                "LoadCredential=a:/b%%c",
+                "Service",
+                "LoadCredential",
+                credentials(&[["a", "/b%c"]]),
+                credentials(&[]),
+            ),
+            (
+                "SystemCallFilter=~@clock",
+                "Service",
+                "SystemCallFilter",
+                either(false, &["adjtimex"]),
+                either(false, &[]),
+            ),
+            ("SystemCallFilter=~@clock", "Service", "SystemCallFilter", text("~adjtimex"), text("~mount")),
+            (
+                "SystemCallErrorNumber=EPERM",
+                "Service",
+                "SystemCallErrorNumber",
+                Value::Number(1),
+                text("2147483646"),
+            ),
+        ];
+        for (line, section, property, same, other) in table {
+            let file = File::parse(&format!("[{section}]\n{line}\n"));
+            let found = |value: Value| {
+                differences(&file, &Properties([(property.to_owned(), value)].into()), Some(&groups))
+            };
+            assert_eq!(found(same), [], "{line}");
+            assert_eq!(found(other).len(), 1, "{line}");
+        }
+        let unprintable = Properties([("LoadCredential".to_owned(), text("[unprintable]"))].into());
+        assert_eq!(differences(&File::parse("[Service]\nLoadCredential=a:/b\n"), &unprintable, None), []);
     }
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use super::contract::Terms;
 use super::drift::{self, Sides};
+use super::effective::Difference;
 use super::layers::{Layer, Merged, drop_in_dirs, drop_in_order, merge};
 use super::siblings;
 use super::specifier::Specifiers;
 use super::syntax::File;
 use super::unit::{self, Installed};
-use super::{Systemd, addition, disk, effective};
+use super::{Systemd, addition, disk};
 use crate::host;
 use crate::instance::{BaseDirs, Brand, Scope};
 use crate::service::definition::{Marked, Standing};
@@ -127,7 +128,13 @@ impl Inspect for Systemd {
         let drift = self.differences(&observed, &files, own, wanted.as_ref(), (&terms, &specifiers));
         let merged = merge(files.unit.iter().chain(&files.drop_ins), &specifiers);
         let stale = match (&properties, reached) {
-            (Some(properties), Some(_)) => stale(&observed, &files, &merged, properties),
+            (Some(properties), Some(_)) => {
+                let differs = match &self.link {
+                    Ok(link) => link.differences(&merged.to_file(), properties).await,
+                    Err(_) => Vec::new(),
+                };
+                stale(&observed, &files, differs)
+            }
             _ => Vec::new(),
         };
         let mut siblings = files.siblings;
@@ -375,12 +382,7 @@ fn read_files(unit: &str, unit_path: &[PathBuf], own: &Path, fragment: Option<&P
 }
 
 /// Why the manager has something else than what is on disk. Its own answer is only a hint (lifecycle notes E9.2).
-fn stale(
-    observed: &Observed,
-    files: &Files,
-    merged: &Merged,
-    properties: &super::properties::Properties,
-) -> Vec<String> {
+fn stale(observed: &Observed, files: &Files, mut differences: Vec<Difference>) -> Vec<String> {
     let Some(reached) = observed.manager.reached() else { return Vec::new() };
     let (state, mut why) = (&reached.state, Vec::new());
     if state.need_daemon_reload {
@@ -406,7 +408,6 @@ fn stale(
         }
     }
     if state.is_loaded() {
-        let mut differences = effective::differences(&merged.to_file(), properties);
         // The watchdog of a process that runs is the one that it was started with.
         differences.retain(|difference| difference.key != "WatchdogSec");
         why.extend(

@@ -148,6 +148,10 @@ impl Merged {
                 text.push_str(&format!("[{}]\n{}={line}\n", name.section, name.key));
             }
         }
+        // Of some directives nothing is a value.
+        for name in self.emptied.keys().filter(|name| !self.values.contains_key(name)) {
+            text.push_str(&format!("[{}]\n{}=\n", name.section, name.key));
+        }
         File::parse(&text)
     }
 }

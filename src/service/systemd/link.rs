@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::bus::Bus;
-use super::enabled;
+use super::effective::Difference;
 use super::properties::Properties;
 use super::surroundings::Ways;
-use super::systemctl::Systemctl;
+use super::syntax::File;
+use super::systemctl::{Systemctl, call_groups};
+use super::{effective, enabled};
 use crate::service::error::{CallKind, ServiceError};
 use crate::service::observed::{UnitState, Via};
 use crate::service::reach::Unreachable;
@@ -167,6 +169,13 @@ impl Link {
             Way::Systemctl(systemctl) if irregular => systemctl.known(name).await,
             Way::Systemctl(systemctl) => systemctl.unit(name).await,
         }
+    }
+
+    /// Every directive of a file that the manager has in force otherwise.
+    pub async fn differences(&self, file: &File, force: &Properties) -> Vec<Difference> {
+        // Those of another machine may be others.
+        let groups = if self.here && effective::needs_groups(file) { call_groups().await } else { None };
+        effective::differences(file, force, groups.as_ref())
     }
 
     /// Whether the manager must not be asked about the unit's file.

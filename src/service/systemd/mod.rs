@@ -14,6 +14,7 @@ mod effective;
 mod enabled;
 pub mod exits;
 pub mod fate;
+mod filter;
 pub mod inspect;
 pub mod journal;
 pub mod layers;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::link::{JobEnd, Link, Verb};
 use super::syntax::File;
-use super::{Systemd, effective, exits, linger, prove};
+use super::{Systemd, exits, linger, prove};
 use crate::exit::ExitCode;
 use crate::host;
 use crate::service::error::ServiceError;
@@ -87,7 +87,7 @@ async fn check_definition(systemd: &Systemd, link: &Link, strict: bool) -> Resul
     let read = tokio::task::spawn_blocking(move || host::fs::read_text(&own, place::LIMIT)).await;
     // A file that cannot be read now is told by whoever looks at it next.
     let Ok(Ok(Some(text))) = read else { return Ok(Vec::new()) };
-    let differences = effective::differences(&File::parse(&text), &force);
+    let differences = link.differences(&File::parse(&text), &force).await;
     let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
     match (words.is_empty(), strict && state.drop_in_paths.is_empty()) {
         (true, _) => Ok(words),
@@ -110,7 +110,7 @@ async fn check_drop_in(systemd: &Systemd, link: &Link, text: &str) -> Result<(),
         let why = state.load_error.unwrap_or_else(|| "it gives no reason".to_owned());
         return Err(ServiceError::NotTaken { unit, why: format!("{}: {why}", state.load_state) });
     }
-    let differences = effective::differences(&file, &force);
+    let differences = link.differences(&file, &force).await;
     let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
     if words.is_empty() { Ok(()) } else { Err(ServiceError::NotTaken { unit, why: words.join("; ") }) }
 }

@@ -2,7 +2,7 @@
 //!
 //! Reading is [`super::bus`]'s and [`super::systemctl`]'s business; this is what the words mean.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -72,6 +72,36 @@ impl Properties {
             Some(Value::Text(text)) => shell_words(text),
             _ => Vec::new(),
         }
+    }
+
+    /// A set of words: of those that are allowed (true), or of those that are not.
+    pub fn either(&self, name: &str) -> Option<(bool, BTreeSet<String>)> {
+        match self.0.get(name)? {
+            Value::Many(fields) => match fields.as_slice() {
+                [Value::Flag(allows), Value::Many(words)] => {
+                    Some((*allows, words.iter().filter_map(Value::as_text).map(str::to_owned).collect()))
+                }
+                _ => None,
+            },
+            Value::Text(text) => {
+                let words = text.trim_start_matches('~').split_whitespace().map(str::to_owned).collect();
+                Some((!text.starts_with('~'), words))
+            }
+            Value::Flag(_) | Value::Number(_) => None,
+        }
+    }
+
+    /// Pairs of texts; none from `systemctl show`, which does not print them.
+    pub fn pairs(&self, name: &str) -> Option<Vec<(String, String)>> {
+        let Value::Many(pairs) = self.0.get(name)? else { return None };
+        let pair = |value: &Value| match value {
+            Value::Many(fields) => match fields.as_slice() {
+                [Value::Text(a), Value::Text(b)] => Some((a.clone(), b.clone())),
+                _ => None,
+            },
+            _ => None,
+        };
+        Some(pairs.iter().filter_map(pair).collect())
     }
 
     /// Numbers, wherever they stand in a structure, in ascending order: exit statuses.

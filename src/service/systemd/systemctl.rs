@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, interval};
 
+use super::filter::Groups;
 use super::link::{JobEnd, Tick, Verb};
 use super::properties::{Properties, Value, shell_words};
 use super::surroundings::Ways;
@@ -18,6 +19,8 @@ use crate::service::error::{CallKind, ServiceError};
 use crate::service::reach::Unreachable;
 
 const QUERY_DEADLINE: Duration = Duration::from_secs(60);
+/// A program that reads nothing but itself.
+const GROUPS_DEADLINE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_secs(1);
 
 /// `systemctl` for the manager of one runtime directory, or of the machine.
@@ -178,6 +181,14 @@ impl Systemctl {
         command.env("LC_ALL", "C.UTF-8").env("SYSTEMD_COLORS", "0");
         process::run(command, deadline).await
     }
+}
+
+/// The groups of system calls that this machine's systemd knows; none where it cannot be asked.
+pub(super) async fn call_groups() -> Option<Groups> {
+    let mut command = process::command("systemd-analyze");
+    command.args(["--no-pager", "syscall-filter"]).env("LC_ALL", "C.UTF-8").env("SYSTEMD_COLORS", "0");
+    let finished = process::run(command, GROUPS_DEADLINE).await.ok()?;
+    finished.status.success().then(|| Groups::parse(&finished.stdout))
 }
 
 /// What `systemctl show` prints.
