@@ -15,6 +15,8 @@ use crate::exit::ExitCode;
 use crate::service::claim::{PATIENCE, claim};
 use crate::service::hardening::Hardening;
 use crate::service::native::Native;
+use crate::service::observed::Manager;
+use crate::service::reach::Unreachable;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -88,7 +90,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         let mut findings = diagnose(&facts);
         if !args.fix {
             show(&args, &facts, &findings, None, context, ui);
-            return Ok(exit_code(&findings));
+            return Ok(exit_code(&facts, &findings));
         }
         let _claim =
             claim(&context.instance, PATIENCE).await.map_err(|error| service_error(error, context))?;
@@ -137,7 +139,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
         show(&args, &facts, &findings, Some(&repaired), context, ui);
         match &repaired.error {
             Some(_) if findings.iter().all(|finding| !finding.counts()) => Ok(ExitCode::Failed),
-            _ => Ok(exit_code(&findings)),
+            _ => Ok(exit_code(&facts, &findings)),
         }
     })
 }
@@ -183,7 +185,14 @@ fn agreed(args: &Args, plan: &Plan, findings: &[Finding], ui: &mut Ui) -> bool {
     }
 }
 
-fn exit_code(findings: &[Finding]) -> ExitCode {
+fn exit_code(facts: &Facts, findings: &[Finding]) -> ExitCode {
+    // Of a manager that cannot be asked most is not known: that is another answer than that something differs.
+    if let Manager::Unreachable { unreachable } = &facts.service.observed.manager
+        && !matches!(unreachable, Unreachable::NoSystemd { .. })
+        && findings.iter().any(|finding| finding.id == "manager.unreachable" && finding.counts())
+    {
+        return unreachable.exit_code();
+    }
     if findings.iter().any(Finding::counts) { ExitCode::Drift } else { ExitCode::Ok }
 }
 
@@ -204,7 +213,7 @@ fn show(
     let unit = facts.service.observed.unit.as_str();
     let hardening = facts.service.hardening.map(Hardening::word);
     if args.json {
-        let ok = exit_code(findings) == ExitCode::Ok;
+        let ok = exit_code(facts, findings) == ExitCode::Ok;
         let profile = context.instance.profile.to_string();
         ui.answer(1, &Answer { ok, profile, unit, hardening, counts, findings, repair: repaired });
         return;

@@ -107,7 +107,7 @@ fn row_3_what_is_in_force_is_read_back_value_by_value() {
         machine.root("systemctl daemon-reload").ok();
     }
     // An install does not believe that the manager took what it wrote, either.
-    machine.user(&format!("mkdir -p .config/systemd/user/service.d; printf '[Service]\\nUMask=0000\\n' >.config/systemd/user/service.d/a.conf")).ok();
+    machine.user("mkdir -p .config/systemd/user/service.d; printf '[Service]\\nUMask=0000\\n' >.config/systemd/user/service.d/a.conf").ok();
     machine.user("idlehands --profile work setup").ok();
     let told = machine.user("idlehands --profile work gateway install");
     assert!(told.stderr.contains("UMask= is written as \"0077\" and in force as \"0000\""), "{told}");

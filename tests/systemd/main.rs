@@ -32,6 +32,7 @@ mod other_supervisors;
 mod packages;
 mod quoting;
 mod remote;
+mod silent;
 mod supervision;
 mod system_scope;
 mod unreachable;

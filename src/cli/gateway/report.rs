@@ -9,6 +9,7 @@ use crate::service::Scope;
 use crate::service::definition::Standing;
 use crate::service::facts::{Answer, Headline};
 use crate::service::observed::{Linger, Manager, Observed};
+use crate::service::reach::Unreachable;
 use crate::service::systemd::exits;
 
 /// Causes of a failed probe that are shown.
@@ -95,7 +96,14 @@ fn gateway(found: &Report, ui: &mut Ui) {
 pub(super) fn runtime(runtime: &Runtime, service: &ServicePart, ui: &mut Ui) {
     ui.out(&format!("Runtime: {}", runtime.status));
     if let Some(pid) = runtime.pid {
-        let how = if runtime.supervised { "supervised" } else { "in the foreground, not supervised" };
+        let how = match &service.observed.manager {
+            _ if runtime.supervised => "supervised",
+            // A manager that cannot be asked may look after it all the same.
+            Manager::Unreachable { unreachable } if !matches!(unreachable, Unreachable::NoSystemd { .. }) => {
+                "supervised or not: unknown"
+            }
+            _ => "in the foreground, not supervised",
+        };
         let version =
             runtime.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
         ui.out(&format!("Process: {pid} ({how}{version})"));

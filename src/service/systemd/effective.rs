@@ -217,7 +217,8 @@ fn holds(meaning: Meaning, written: &[&str], property: &str, force: &Properties)
             let plain = |word: String| word.split(':').next().unwrap_or_default().to_owned();
             let mut words: Vec<String> = all_words(written).into_iter().map(plain).collect();
             let mut in_force = force.list(property);
-            (words.sort_unstable(), in_force.sort_unstable());
+            words.sort_unstable();
+            in_force.sort_unstable();
             words.dedup();
             words == in_force
         }
@@ -239,30 +240,8 @@ fn holds(meaning: Meaning, written: &[&str], property: &str, force: &Properties)
             },
             None => true,
         },
-        Meaning::Capabilities => {
-            let none = match force.number(property) {
-                Some(set) => set == 0,
-                None => force.text(property).is_empty(),
-            };
-            match last {
-                "" => none,
-                "~" => !none,
-                _ => true,
-            }
-        }
-        Meaning::Credentials => {
-            let pairs = force.pairs(property);
-            // systemctl does not print them.
-            pairs.is_none_or(|mut pairs| {
-                let split = |line: &&str| {
-                    let (name, path) = line.split_once(':')?;
-                    Some((name.to_owned(), quoting::without_specifiers(path)))
-                };
-                let mut written: Vec<(String, String)> = written.iter().filter_map(split).collect();
-                (written.sort_unstable(), pairs.sort_unstable());
-                written == pairs
-            })
-        }
+        Meaning::Capabilities => capabilities_hold(last, property, force),
+        Meaning::Credentials => credentials_hold(written, property, force),
         Meaning::Error => match last {
             "EPERM" => force.number(property).is_none_or(|number| number == 1),
             // Names of errors are written by us in one case only.
@@ -278,6 +257,31 @@ fn holds(meaning: Meaning, written: &[&str], property: &str, force: &Properties)
                 .all(|assignment| in_force.contains(assignment))
         }
     }
+}
+
+fn capabilities_hold(written: &str, property: &str, force: &Properties) -> bool {
+    let none = match force.number(property) {
+        Some(set) => set == 0,
+        None => force.text(property).is_empty(),
+    };
+    match written {
+        "" => none,
+        "~" => !none,
+        _ => true,
+    }
+}
+
+fn credentials_hold(written: &[&str], property: &str, force: &Properties) -> bool {
+    // systemctl does not print them.
+    let Some(mut in_force) = force.pairs(property) else { return true };
+    let split = |line: &&str| {
+        let (name, path) = line.split_once(':')?;
+        Some((name.to_owned(), quoting::without_specifiers(path)))
+    };
+    let mut written: Vec<(String, String)> = written.iter().filter_map(split).collect();
+    written.sort_unstable();
+    in_force.sort_unstable();
+    written == in_force
 }
 
 fn all_words(written: &[&str]) -> Vec<String> {

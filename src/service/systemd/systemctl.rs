@@ -19,6 +19,8 @@ use crate::service::error::{CallKind, ServiceError};
 use crate::service::reach::Unreachable;
 
 const QUERY_DEADLINE: Duration = Duration::from_secs(60);
+/// A manager that does not tell its version in this time tells nothing else either.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// A program that reads nothing but itself.
 const GROUPS_DEADLINE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_secs(1);
@@ -38,7 +40,7 @@ impl Systemctl {
         let mut this =
             Self { scope: ways.scope, runtime_dir: ways.runtime_dir.clone(), version: String::new() };
         let args = ["show", "--property=Version,UnitPath"];
-        match this.run(&args, QUERY_DEADLINE).await {
+        match this.run(&args, CONNECT_DEADLINE).await {
             Ok(finished) if finished.status.success() => {
                 let shown = shown(&finished.stdout);
                 shown.text("Version").clone_into(&mut this.version);
