@@ -68,7 +68,7 @@ fn converges(mac: &Mac, words: &str, what: &str) {
 }
 
 /// The calls of an install up to where the new job is watched: the looks of that are all alike.
-const CALLS: usize = 18;
+const CALLS: usize = 14;
 
 #[test]
 fn a_death_at_any_call_of_a_changing_install_leaves_the_old_or_the_new_job() {
@@ -97,6 +97,77 @@ fn a_death_at_any_call_of_a_first_install_is_made_good_by_the_next_one() {
     assert_eq!(killed, CALLS / 2);
 }
 
+/// The calls of an install whose job does not stay, and of the way back.
+const WAY_BACK: [usize; 9] = [6, 8, 10, 12, 14, 16, 18, 20, 24];
+
+/// A definition that cannot start, and the command line gone at any call of that, of noticing it, and of the way back.
+#[test]
+fn a_death_on_the_way_back_leaves_the_old_or_the_new_job_and_the_old_one_can_be_had_again() {
+    let killed = each(0..=WAY_BACK.len() - 1, |number| {
+        let (mac, call) = (installed(), WAY_BACK[number]);
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port().to_string();
+        mac.state(|state| state.knobs.kill_client = Some((state.calls.len() + call, false)));
+        let ran = mac.run(&format!("gateway install --port {port}"));
+        mac.state(|state| state.knobs.kill_client = None);
+        assert!(ran.code == -1 || ran.code == 7, "call {call}: {ran:?}");
+        let words = loaded(&mac);
+        assert!(
+            words.contains(&port) || !words.iter().any(|word| word == "--port"),
+            "call {call}: {words:?}"
+        );
+        mac.ok("gateway install --port config");
+        let words = loaded(&mac);
+        assert!(!words.iter().any(|word| word == "--port"), "call {call}: {words:?}");
+        assert!(mac.ok("gateway install --port config").starts_with("Nothing to do"), "call {call}");
+        assert_eq!(mac.status()["service"]["facts"]["headline"], "running", "call {call}");
+        ran.code == -1
+    });
+    assert!(killed >= WAY_BACK.len() - 3, "only {killed} deaths");
+}
+
+/// The same of a daemon, at the calls where something happens to it.
+#[test]
+fn a_death_at_any_call_of_a_daemons_install_leaves_the_old_or_the_new_job() {
+    if Mac::of_root().is_none() {
+        return;
+    }
+    let killed_as_root = |mac: &Mac, words: &str, call: usize| {
+        mac.state(|state| state.knobs.kill_client = Some((state.calls.len() + call, false)));
+        let ran = mac.as_root(words);
+        mac.state(|state| state.knobs.kill_client = None);
+        assert!(ran.code == -1 || ran.code == 0, "{ran:?}");
+        ran.code == -1
+    };
+    let running = |mac: &Mac| {
+        let ran = mac.as_root("gateway status --json");
+        assert!(ran.code == 0 && ran.out.contains("\"headline\": \"running\""), "{ran:?}");
+    };
+    let killed = each(1..=12, |number| {
+        let (first, call) = (number <= 5, if number <= 5 { number } else { number - 3 });
+        let mac = Mac::of_root().unwrap();
+        let port = mac.port.to_string();
+        let words = format!("gateway install --run-as daemon --port {port}");
+        if !first {
+            let ran = mac.as_root("gateway install --run-as daemon");
+            assert_eq!(ran.code, 0, "{ran:?}");
+        }
+        let killed = killed_as_root(&mac, &words, call);
+        if !first {
+            let now = loaded(&mac);
+            assert!(now.contains(&port) || !now.iter().any(|word| word == "--port"), "call {call}: {now:?}");
+        }
+        let next = mac.as_root(&words);
+        assert_eq!(next.code, 0, "call {call}: {next:?}");
+        assert!(loaded(&mac).contains(&port), "call {call}");
+        let last = mac.as_root(&words);
+        assert!(last.out.starts_with("Nothing to do"), "call {call}: {last:?}");
+        running(&mac);
+        killed
+    });
+    assert!(killed >= 9, "only {killed} deaths");
+}
+
 #[test]
 fn a_death_at_the_beginning_of_any_step_leaves_the_old_or_the_new_job() {
     let killed = each(1..=6, |step| {
@@ -115,7 +186,7 @@ fn a_death_at_the_beginning_of_any_step_leaves_the_old_or_the_new_job() {
 
 #[test]
 fn a_death_of_a_restart_never_leaves_the_job_unloaded() {
-    each(1..=8, |call| {
+    each(2..=7, |call| {
         let mac = installed();
         let killed = killed_at(&mac, "gateway restart", call);
         loaded(&mac);

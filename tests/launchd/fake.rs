@@ -1,23 +1,20 @@
-//! The fake launchd: what `launchctl` answers, and the keeper of each job's process.
+//! The fake launchd: what `launchctl` answers.
 //!
-//! Everything it knows is in one file under a lock, like launchd's own memory; a keeper is the part of launchd that
-//! starts, watches and ends one job's process. Numbers and texts are those of lifecycle notes D1 to D5.
+//! Everything it knows is in one file under a lock, like launchd's own memory; `keeper` is the part that looks after a
+//! job's process. Numbers and texts are those of lifecycle notes D1 to D5.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use plist::{Dictionary, Value};
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
-use crate::legacy;
-use crate::roles::{ROLE, WORDS};
+use crate::{keeper, legacy};
 
 /// What launchd knows.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -93,7 +90,7 @@ pub struct Job {
     pub start_at: Option<u64>,
     /// When it was last started.
     pub started: u64,
-    generation: u64,
+    pub generation: u64,
 }
 
 /// An answer of launchctl.
@@ -161,7 +158,7 @@ pub fn signal(pid: u32, signal: Signal) {
     }
 }
 
-fn state_path() -> PathBuf {
+pub fn state_path() -> PathBuf {
     std::env::var_os("SUITE_STATE").unwrap().into()
 }
 
@@ -320,18 +317,20 @@ fn no_service(domain: &str, label: &str) -> Answer {
 }
 
 fn print_domain(state: &State, domain: &str) -> Answer {
-    let mut out = format!("{domain} = {{\n\ttype = login\n\tactive count = 1\n\tservices = {{\n");
+    let kind = if domain == "system" { "system" } else { "login" };
+    let mut out =
+        format!("{domain} = {{\n\ttype = {kind}\n\thandle = 100003\n\tactive count = 1\n\tservices = {{\n");
     for (label, job) in state.jobs.iter().filter(|(_, job)| job.domain == domain) {
         out += &format!("\t\t{:>8} {:>6} \t{label}\n", job.pid.unwrap_or(0), "-");
     }
-    out += "\t}\n}\n";
+    out += "\t}\n\n";
+    out += &disabled_services(state);
+    out += "}\n";
     Answer { out, ..Answer::default() }
 }
 
-fn print_disabled(state: &State, domain: &str) -> Answer {
-    if let Some(problem) = domain_problem(state, domain) {
-        return problem;
-    }
+/// The block about overrides: `disabled` and `enabled`, or in older releases `true` and `false`.
+fn disabled_services(state: &State) -> String {
     let mut out = "\tdisabled services = {\n\t\t\"com.example.other\" => disabled\n".to_owned();
     for (label, disabled) in &state.overrides {
         let word = match (state.knobs.old_words, disabled) {
@@ -341,7 +340,14 @@ fn print_disabled(state: &State, domain: &str) -> Answer {
         };
         out += &format!("\t\t\"{label}\" => {word}\n");
     }
-    Answer { out: out + "\t}\n", ..Answer::default() }
+    out + "\t}\n"
+}
+
+fn print_disabled(state: &State, domain: &str) -> Answer {
+    match domain_problem(state, domain) {
+        Some(problem) => problem,
+        None => Answer { out: disabled_services(state), ..Answer::default() },
+    }
 }
 
 fn print(state: &mut State, domain: &str, label: &str) -> Answer {
@@ -411,7 +417,7 @@ pub fn arguments(values: &Dictionary) -> Vec<String> {
     words.iter().filter_map(|word| word.as_string().map(str::to_owned)).collect()
 }
 
-fn environment(values: &Dictionary, label: &str) -> Vec<(String, String)> {
+pub fn environment(values: &Dictionary, label: &str) -> Vec<(String, String)> {
     let mut all = vec![
         ("OSLogRateLimit".to_owned(), "64".to_owned()),
         ("XPC_SERVICE_NAME".to_owned(), label.to_owned()),
@@ -531,7 +537,7 @@ pub fn bootstrap(path: &Path, domain: &str, plist: &str) -> Answer {
     match loaded {
         Err(problem) => problem,
         Ok((label, generation)) => {
-            start_keeper(path, &label, generation);
+            keeper::start(path, &label, generation);
             Answer::default()
         }
     }
@@ -626,147 +632,4 @@ fn kill(state: &mut State, domain: &str, label: &str, name: &str) -> Answer {
         None => return answer(3, "No process to signal."),
     }
     Answer::default()
-}
-
-#[expect(clippy::zombie_processes, reason = "launchctl ends at once, and its parent waits for the keeper")]
-fn start_keeper(path: &Path, label: &str, generation: u64) {
-    // Without the stream that the client reads to its end.
-    let mut keeper = Command::new("/bin/sh");
-    keeper.args(["-c", "exec 3>&-; exec \"$0\" \"$@\""]).arg(std::env::var_os("SUITE_SELF").unwrap());
-    let keeper = keeper
-        .args(["--exact", "roles::play", "--nocapture"])
-        .env_clear()
-        .env("SUITE_STATE", path)
-        .env("HOME", path.parent().unwrap())
-        .env(ROLE, "keeper")
-        .env(WORDS, format!("{label}\n{generation}"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .unwrap();
-    State::with(path, |state| {
-        if let Some(job) = state.jobs.get_mut(label) {
-            job.keeper = Some(keeper.id());
-        }
-    });
-}
-
-/// Looks after one job's process until the job is gone.
-pub fn keep(words: &[String]) -> i32 {
-    let (label, generation) = (words[0].as_str(), words[1].parse::<u64>().unwrap());
-    let path = state_path();
-    let mut child: Option<Child> = None;
-    while path.exists() && State::with(&path, |state| turn(state, label, generation, &mut child)) {
-        std::thread::sleep(Duration::from_millis(15));
-    }
-    if let Some(mut child) = child {
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    0
-}
-
-/// One look at the job and its process. False when there is nothing left to look after.
-fn turn(state: &mut State, label: &str, generation: u64, child: &mut Option<Child>) -> bool {
-    let over = state.over;
-    let Some(job) = state.jobs.get_mut(label).filter(|job| job.generation == generation && !over) else {
-        return false;
-    };
-    let values = job.values();
-    if let Some(process) = child {
-        let Some(status) = process.try_wait().unwrap() else {
-            let killed_at = [job.leaving_until, job.kicked_until].into_iter().flatten().min();
-            if killed_at.is_some_and(|at| now() >= at) {
-                let _ = process.kill();
-            }
-            return true;
-        };
-        *child = None;
-        job.pid = None;
-        job.kicked_until = None;
-        job.last_exit = Some(match (status.code(), status.signal()) {
-            (_, Some(signal)) => format!("last terminating signal = Word: {signal}"),
-            (Some(0), _) => "last exit code = 0".to_owned(),
-            (code, _) => format!("last exit code = {}", code.unwrap_or(-1)),
-        });
-        if job.start_at.is_none() && is_wanted_again(&values, status.success()) {
-            let throttle = 1000 * number(&values, "ThrottleInterval").unwrap_or(10);
-            job.start_at = Some(now().max(job.started + throttle));
-        }
-    }
-    if job.leaving_until.is_some() {
-        state.jobs.remove(label);
-        return false;
-    }
-    if job.start_at.is_some_and(|at| now() >= at) {
-        job.start_at = None;
-        job.runs += 1;
-        job.started = now();
-        match spawn(&values, label) {
-            Some(process) => {
-                job.pid = Some(process.id());
-                *child = Some(process);
-            }
-            None => {
-                job.last_exit = Some("last exit code = 78: EX_CONFIG".to_owned());
-                if is_wanted_again(&values, false) {
-                    job.start_at = Some(now() + 1000 * number(&values, "ThrottleInterval").unwrap_or(10));
-                }
-            }
-        }
-    }
-    true
-}
-
-/// Runs what follows as the account that is its name, in a machine whose directories are those below its first argument.
-const AS_ACCOUNT: &str = "root=$1/machine; shift; \
-    for dir in var/lib var/log etc run; do mount --bind $root/$dir /$dir || exit 78; done; \
-    exec setpriv --reuid \"$0\" --regid \"$0\" --clear-groups \"$@\"";
-
-fn is_wanted_again(values: &Dictionary, success: bool) -> bool {
-    match values.get("KeepAlive") {
-        Some(Value::Boolean(keep)) => *keep,
-        Some(Value::Dictionary(when)) => {
-            when.get("SuccessfulExit").and_then(Value::as_boolean) == Some(success)
-        }
-        _ => false,
-    }
-}
-
-/// Starts the process; none when it cannot be, for which launchd says 78.
-fn spawn(values: &Dictionary, label: &str) -> Option<Child> {
-    let words = arguments(values);
-    let text = |key: &str| values.get(key).and_then(Value::as_string);
-    // Found without the job's own PATH.
-    let program = Path::new(words.first()?);
-    let usual = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].map(|dir| Path::new(dir).join(program));
-    let program = if program.is_absolute() {
-        Some(program.to_owned())
-    } else {
-        usual.into_iter().find(|path| path.exists())
-    }?;
-    std::fs::metadata(&program).ok().filter(|meta| meta.permissions().mode() & 0o111 != 0)?;
-    let umask = u32::try_from(number(values, "Umask").unwrap_or(0o022)).ok()?;
-    let output = |key: &str| match text(key) {
-        None => Some(Stdio::null()),
-        Some(path) => {
-            let file = File::options().append(true).create(true).mode(0o666 & !umask).open(path).ok()?;
-            Some(Stdio::from(file))
-        }
-    };
-    let mut command = Command::new("/bin/sh");
-    let script = format!("umask {umask:04o}; exec \"$@\"");
-    command.arg("-c").arg(script).arg("sh");
-    if let Some(account) = text("UserName") {
-        // The machine's directories are where this one's are, and the process is that account's.
-        command.args(["unshare", "--mount", "/bin/sh", "-c", AS_ACCOUNT, account]);
-        command.arg(std::env::var_os("HOME")?);
-    }
-    command.arg(program).args(&words[1..]);
-    command.env_clear().env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").env("HOME", std::env::var_os("HOME")?);
-    command.envs(environment(values, label)).current_dir(text("WorkingDirectory").unwrap_or("/"));
-    command.stdin(Stdio::null()).stdout(output("StandardOutPath")?).stderr(output("StandardErrorPath")?);
-    command.process_group(0).spawn().ok()
 }

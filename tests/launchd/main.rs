@@ -18,6 +18,7 @@ mod fake;
 mod fake_tests;
 mod giving_up;
 mod install;
+mod keeper;
 mod legacy;
 mod mutation;
 mod roles;
