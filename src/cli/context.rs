@@ -47,13 +47,17 @@ impl Context {
             Some(dir) if env.os("CREDENTIALS_DIRECTORY").is_none() => env.with(host::env::credentials(dir)),
             _ => env,
         };
+        // Another machine is reached by way of systemd, whatever this one has.
+        let platform = if global.host.is_some() { Platform::Systemd } else { platform };
         Ok(Self { platform, host: global.host.clone(), instance, env, dirs, argv, running })
     }
 
     /// The path that this program was invoked by.
-    pub(super) fn program(&self) -> std::io::Result<PathBuf> {
+    pub(super) fn program(&self) -> Result<PathBuf, CliError> {
         let argv0 = self.argv.first().map(OsString::as_os_str).unwrap_or_default();
-        host::process::invoked_path(argv0, &self.running, &self.env)
+        host::process::invoked_path(argv0, &self.running, &self.env).map_err(|error| {
+            CliError::new(ExitCode::Failed, "cannot find this program's own path").cause(error)
+        })
     }
 
     /// The way to the service manager of this instance, on the machine that is meant.

@@ -82,8 +82,7 @@ struct Repaired {
 const ROUNDS: usize = 3;
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
-    let cannot = |error| CliError::new(ExitCode::Failed, "cannot find this program's own path").cause(error);
-    let program = context.program().map_err(cannot)?;
+    let program = context.program()?;
     context.block_on(async {
         let around = Look { program: &program, context };
         let (_, mut facts) = around.look().await;
@@ -152,8 +151,8 @@ struct Look<'a> {
 
 impl Look<'_> {
     async fn look(&self) -> (Native, Facts) {
-        let Context { platform, instance, env, dirs, .. } = self.context;
-        let manager = Native::connect(*platform, None, instance, env, dirs).await;
+        let Context { instance, env, dirs, .. } = self.context;
+        let manager = self.context.manager().await;
         let around = Circumstances { instance, env, dirs, program: self.program, manager: &manager };
         let facts = Facts::gather(around).await;
         (manager, facts)

@@ -144,6 +144,16 @@ fn the_gateway_is_asked_by_the_program_over_there() {
     // A restart is proven by an answer, there as here.
     let restarted: serde_json::Value = serde_json::from_str(there("gateway restart --json").ok()).unwrap();
     assert_eq!(restarted["service"]["healthy"]["is"], "yes", "{restarted:#}");
+    // What runs is not stopped for what could not start.
+    let pid = machine.pid(UNIT);
+    machine
+        .user("cp .idlehands/idlehands.json good; echo '{ gateway: { prot: 1 } }' >.idlehands/idlehands.json")
+        .ok();
+    let refused = there("gateway restart");
+    assert_eq!(refused.code, 78, "{refused}");
+    assert!(refused.stderr.contains("gateway.prot"), "{refused}");
+    machine.user("mv good .idlehands/idlehands.json").ok();
+    assert_eq!(machine.pid(UNIT), pid);
     let skipped = there("gateway status --no-probe");
     assert!(skipped.ok().contains("RPC probe: skipped (--no-probe)"), "{skipped}");
 

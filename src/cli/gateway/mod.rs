@@ -7,6 +7,7 @@ mod foreground;
 mod install;
 mod preview;
 mod progress;
+mod remote_config;
 mod remote_status;
 mod report;
 mod run;
@@ -23,7 +24,7 @@ use super::health;
 use super::ui::Ui;
 use crate::exit::ExitCode;
 pub(super) use service::service_error;
-use service::{Wanted, carry_out};
+use service::{How, Verb, Wanted, carry_out};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -40,19 +41,19 @@ enum Command {
     /// Install the gateway as a service of this user, or with --system of the machine, running now and from now on
     Install(install::Args),
     /// Remove the service; configuration and state stay
-    Uninstall(service::How),
+    Uninstall(How),
     /// Start the service
-    Start(service::How),
+    Start(How),
     /// Stop the service; it stays down until it is started, or until the next login or boot
     Stop(Stop),
     /// Restart the service
-    Restart(service::How),
+    Restart(How),
     /// Have the running service look at its configuration again
-    Reload(service::How),
+    Reload(How),
     /// Start the service at every login, or with --system at boot
-    Enable(service::How),
+    Enable(How),
     /// Do not start the service by itself; whether it runs now stays as it is
-    Disable(service::How),
+    Disable(How),
     /// Change the service's settings, in a drop-in of your own
     Edit(edit::Args),
     /// Show the service and the gateway, and whether it answers
@@ -69,7 +70,7 @@ struct Stop {
     #[arg(long)]
     disable: bool,
     #[command(flatten)]
-    how: service::How,
+    how: How,
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
@@ -82,20 +83,24 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     match args.command {
         None => run::run(args.run, context, ui),
         Some(Command::Install(install)) => install::run(install, context, ui),
-        Some(Command::Uninstall(how)) => carry_out(&verbs::UNINSTALL, &Wanted::default(), &how, context, ui),
-        Some(Command::Start(how)) => carry_out(&verbs::START, &Wanted::default(), &how, context, ui),
+        Some(Command::Uninstall(how)) => plain(&verbs::UNINSTALL, &how, context, ui),
+        Some(Command::Start(how)) => plain(&verbs::START, &how, context, ui),
         Some(Command::Stop(Stop { disable, how })) => {
-            let verb = if disable { &verbs::STOP_FOR_GOOD } else { &verbs::STOP };
-            carry_out(verb, &Wanted::default(), &how, context, ui)
+            plain(if disable { &verbs::STOP_FOR_GOOD } else { &verbs::STOP }, &how, context, ui)
         }
-        Some(Command::Restart(how)) => carry_out(&verbs::RESTART, &Wanted::default(), &how, context, ui),
-        Some(Command::Reload(how)) => carry_out(&verbs::RELOAD, &Wanted::default(), &how, context, ui),
-        Some(Command::Enable(how)) => carry_out(&verbs::ENABLE, &Wanted::default(), &how, context, ui),
-        Some(Command::Disable(how)) => carry_out(&verbs::DISABLE, &Wanted::default(), &how, context, ui),
+        Some(Command::Restart(how)) => plain(&verbs::RESTART, &how, context, ui),
+        Some(Command::Reload(how)) => plain(&verbs::RELOAD, &how, context, ui),
+        Some(Command::Enable(how)) => plain(&verbs::ENABLE, &how, context, ui),
+        Some(Command::Disable(how)) => plain(&verbs::DISABLE, &how, context, ui),
         Some(Command::Edit(args)) => edit::run(args, context, ui),
         Some(Command::Status(args)) => status::run(args, context, ui),
         Some(Command::Call(call)) => call::run(call, context, ui),
         Some(Command::Health(health)) => health::run_gateway(health, context, ui),
         Some(Command::Run(run)) => run::run(run.or(args.run), context, ui),
     }
+}
+
+/// A verb that takes no words about the definition.
+fn plain(verb: &Verb, how: &How, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    carry_out(verb, &Wanted::default(), how, context, ui)
 }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::answer::Answer;
 use super::foreground::refused;
 use super::progress::Steps;
+use super::remote_config;
 use super::remote_status::is_well;
 use super::run::refusal_error;
 use crate::cli::config::guard::config_invalid;
@@ -139,11 +140,16 @@ pub(super) fn carry_out(
     ui: &mut Ui,
 ) -> Result<ExitCode, CliError> {
     let acts_here = !how.dry_run && context.host.is_none();
-    let config = match verb.intent {
-        Intent::Start | Intent::Restart | Intent::Reload if acts_here => startable(context)?,
-        _ => context.config_or_default(ui),
+    let starts = matches!(verb.intent, Intent::Start | Intent::Restart | Intent::Reload) && !how.dry_run;
+    let config = match &context.host {
+        Some(_) => Config::default(),
+        None if starts => startable(context)?,
+        None => context.config_or_default(ui),
     };
     context.block_on(async {
+        if let (Some(host), true) = (&context.host, starts) {
+            remote_config::check(host, context).await?;
+        }
         let changes = verb.intent.writes() && acts_here;
         let failed = |error: ServiceError| service_error(error, context);
         if changes {
@@ -247,11 +253,11 @@ pub(super) fn refused_early(verb: &Verb, wanted: &Wanted, context: &Context) -> 
 
 /// The program that the service is to run, by a path that lasts.
 fn stable_program(context: &Context) -> Result<Program, CliError> {
-    let cannot = |what: &str| CliError::new(ExitCode::Failed, what.to_owned());
-    let invoked = context.program();
-    let invoked = invoked.map_err(|error| cannot("cannot find this program's own path").cause(error))?;
+    let invoked = context.program()?;
     let found = program::find(&invoked, &context.env);
-    found.map_err(|error| cannot(&format!("cannot use {}", invoked.display())).cause(error))
+    found.map_err(|error| {
+        CliError::new(ExitCode::Failed, format!("cannot use {}", invoked.display())).cause(error)
+    })
 }
 
 /// Warns of a program that may not be there at the next start.

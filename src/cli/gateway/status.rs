@@ -243,9 +243,7 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
 
 /// Looks at what the doctor looks at, which is more than a status needs.
 async fn examine(manager: &Native, context: &Context) -> Result<doctor::facts::Facts, CliError> {
-    let program = context.program().map_err(|error| {
-        CliError::new(ExitCode::Failed, "cannot find this program's own path").cause(error)
-    })?;
+    let program = context.program()?;
     let Context { instance, env, dirs, .. } = context;
     let around = Circumstances { instance, env, dirs, program: &program, manager };
     Ok(doctor::facts::Facts::gather(around).await)
