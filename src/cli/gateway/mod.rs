@@ -6,6 +6,7 @@ mod edit;
 mod foreground;
 mod install;
 mod preview;
+mod probe;
 mod progress;
 mod remote_config;
 mod remote_status;

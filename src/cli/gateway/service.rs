@@ -5,21 +5,18 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::answer::Answer;
 use super::foreground::refused;
+use super::probe::Health;
 use super::progress::Steps;
 use super::remote_config;
-use super::remote_status::is_well;
 use super::run::refusal_error;
 use crate::cli::config::guard::config_invalid;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
-use crate::cli::target;
 use crate::cli::ui::Ui;
-use crate::client::{Address, probe};
 use crate::config::Config;
 use crate::config::resolve::gateway_port;
 use crate::doctor::foreign;
@@ -27,28 +24,25 @@ use crate::exit::ExitCode;
 use crate::gateway::{self, Holder};
 use crate::host;
 use crate::host::lock::Lock;
-use crate::instance::{Instance, Paths, Profile};
+use crate::instance::Profile;
 use crate::service::Scope;
 use crate::service::apply::{Outcome, Restored, apply};
 use crate::service::claim::claim;
 use crate::service::error::ServiceError;
 use crate::service::facts::Facts;
 use crate::service::hardening::Hardening;
-use crate::service::manager::{Circumstances, Manager, Patience, Probe, Progress, Run};
+use crate::service::manager::{Circumstances, Manager, Patience, Progress};
 use crate::service::native::Native;
 use crate::service::observed::Observed;
 use crate::service::plan::{Desired, Intent, Plan, Planned, Refusal, Step, plan};
 use crate::service::platform::ByHand;
 use crate::service::program::{self, Program};
-use crate::service::remote::Host;
 use crate::service::secrets;
 use crate::service::shell::word;
 use crate::service::spec::{Account, Choices, ServiceSpec};
 
 /// How long another install may take before this one gives up.
 pub(super) const CLAIM: Duration = Duration::from_secs(30);
-/// How long one question to the gateway may take.
-const PROBE: Duration = Duration::from_secs(2);
 
 /// Flags of every verb that changes something.
 #[derive(Clone, Debug, clap::Args)]
@@ -429,67 +423,4 @@ pub(in crate::cli) fn service_error(error: ServiceError, context: &Context) -> C
         failed = failed.cause(source.to_string());
     }
     hints.into_iter().fold(failed, CliError::hint)
-}
-
-/// Asks the gateway itself whether it is well, and which process it is.
-pub(super) struct Health {
-    /// On another machine it is the program there that asks. Where there is none, that the service said it is ready has
-    /// to do.
-    there: Option<(Host, Instance)>,
-    paths: Paths,
-    fallback: Result<Address, String>,
-}
-
-impl Health {
-    pub(super) fn new(port: Option<u16>, config: &Config, context: &Context) -> Self {
-        let port = gateway_port(port, &context.env, config, &context.instance);
-        Self {
-            there: context.host.clone().map(|host| (host, context.instance.clone())),
-            paths: context.instance.paths.clone(),
-            fallback: port
-                .map(|port| Address::at(gateway::reached_at(config, port.value)))
-                .map_err(|error| error.to_string()),
-        }
-    }
-
-    /// Asks the process that the manager calls the main one, if there is one.
-    pub(super) async fn of(&self, observed: &Observed) -> Option<Result<(), String>> {
-        let pid = observed.manager.reached()?.state.main_pid?;
-        match &self.there {
-            Some((host, instance)) => is_well(host, instance, pid).await,
-            None => Some(self.ask(pid).await),
-        }
-    }
-
-    async fn ask(&self, main_pid: u32) -> Result<(), String> {
-        // Whoever holds the lock says where it listens; until then it is where the configuration says.
-        let holder = target::holder_at(&self.paths).filter(|holder| holder.pid == main_pid);
-        let told = holder.and_then(|holder| holder.url).and_then(|url| Address::parse(&url).ok());
-        let address = match told {
-            Some(address) => address,
-            None => self.fallback.clone()?,
-        };
-        let ready = probe::ready(&address, PROBE).await.map_err(|error| format!("{address}: {error}"))?;
-        match ready.pid {
-            Some(pid) if pid != main_pid => {
-                Err(format!("at {address} answers process {pid}, not {main_pid}"))
-            }
-            _ if !ready.ready => {
-                let failing = ready.failing.unwrap_or_default().join(", ");
-                Err(format!("it is not ready ({failing})"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Probe for Health {
-    fn probe(&self, run: Run) -> BoxFuture<'_, Result<(), String>> {
-        match &self.there {
-            Some((host, instance)) => {
-                Box::pin(async move { is_well(host, instance, run.main_pid).await.unwrap_or(Ok(())) })
-            }
-            None => Box::pin(self.ask(run.main_pid)),
-        }
-    }
 }

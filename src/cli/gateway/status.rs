@@ -5,8 +5,8 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 use serde::{Deserialize, Serialize};
 
+use super::probe::Health;
 use super::report;
-use super::service::Health;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::target;
