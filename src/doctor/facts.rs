@@ -1,10 +1,11 @@
 //! One look at everything that a check may want to know. What could not be looked at says so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::exposed::{self, Exposed};
 use super::foreign::{self, Foreign};
 use super::machine::{self, Space};
 use super::process::{self, Process};
@@ -43,6 +44,8 @@ pub struct Facts {
     pub process: Option<Process>,
     /// Files and directories that should be private.
     pub private: Vec<Private>,
+    /// What others could change of what runs.
+    pub exposed: Vec<Exposed>,
     /// File systems that are written to.
     pub spaces: Vec<Result<Space, (PathBuf, String)>>,
     /// The program that the service runs.
@@ -161,6 +164,7 @@ impl Facts {
             ready,
             process: main_pid.map(process::look),
             private: rest.private,
+            exposed: rest.exposed,
             spaces: rest.spaces,
             program: rest.program,
             encryption: machine::encryption(&dirs.home),
@@ -200,6 +204,7 @@ struct Rested {
     newest_ms: u64,
     session_variables: Vec<(PathBuf, usize, String)>,
     foreign: Vec<Foreign>,
+    exposed: Vec<Exposed>,
 }
 
 impl Rest {
@@ -248,9 +253,30 @@ impl Rest {
             spaces: spaces.into(),
             program: self.service.command.first().map(|program| look_at_program(program.as_ref())),
             newest_ms,
+            exposed: self.exposed(),
             foreign: self.foreign(),
             session_variables: self.session_variables(),
         }
+    }
+
+    fn exposed(&self) -> Vec<Exposed> {
+        let service = &self.service;
+        let mut found = Vec::new();
+        if let Some(unit) = &service.unit {
+            found.extend(exposed::along(unit, "the definition", "a directory that leads to the definition"));
+        }
+        for drop_in in &service.drop_ins {
+            found.extend(exposed::along(drop_in, "a drop-in", "a directory that leads to a drop-in"));
+        }
+        let program = service.command.first().map(Path::new).filter(|program| program.is_absolute());
+        for path in
+            program.into_iter().flat_map(|path| [Some(path.to_owned()), path.canonicalize().ok()]).flatten()
+        {
+            found.extend(exposed::along(&path, "the program", "a directory that leads to the program"));
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        found.dedup_by(|a, b| a.path == b.path);
+        found
     }
 
     fn foreign(&self) -> Vec<Foreign> {

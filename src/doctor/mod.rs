@@ -3,12 +3,14 @@
 //! * [`facts`]: one look at everything. What could not be looked at is a fact too.
 //! * [`checks`]: pure functions of the facts, listed in one table.
 //! * [`finding`]: what a check may say. Pure.
+//! * [`exposed`]: what others could change of what runs here.
 //! * [`foreign`]: where gateways of other products keep their port and their token.
 //! * [`repair`]: from findings to steps, and performing them.
 //!
 //! Knows no terminal, and nothing of the inside of the gateway: a gateway that runs is asked from outside.
 
 pub mod checks;
+pub mod exposed;
 pub mod facts;
 pub mod finding;
 pub mod foreign;

@@ -16,6 +16,7 @@ mod addition;
 mod answers;
 mod boots;
 mod doctor;
+mod doctor_machine;
 mod doctor_states;
 mod doubt;
 mod driver;

@@ -1,12 +1,45 @@
 //! Files that hold secrets: private, and this user's.
 
+use crate::doctor::exposed::{Exposed, Others};
 use crate::doctor::facts::{Facts, Private};
 use crate::doctor::finding::{Action, Class, Finding, Severity};
 use crate::host::stat::Kind;
 use crate::service::shell::word;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
-    facts.private.iter().filter_map(|private| judge(facts, private)).collect()
+    let private = facts.private.iter().filter_map(|private| judge(facts, private));
+    private.chain(facts.exposed.iter().filter_map(|exposed| open(facts, exposed))).collect()
+}
+
+/// What others could change decides what runs here.
+fn open(facts: &Facts, exposed: &Exposed) -> Option<Finding> {
+    let observed = &facts.service.observed;
+    let Exposed { path, what, stat, to } = exposed;
+    // The definition's own place and permissions are told elsewhere, with what else is wrong with them.
+    let own_dir = observed.definition.path.parent();
+    let told =
+        observed.definition.directory_problem.is_some() && own_dir.is_some_and(|dir| dir.starts_with(path));
+    let own = *path == observed.definition.path;
+    if told || own && (facts.service.open_to_others.is_some() || observed.definition.foreign_owner.is_some())
+    {
+        return None;
+    }
+    let who = match to {
+        Others::Everybody => "everybody".to_owned(),
+        Others::Group(group) => format!("every member of group {group}"),
+        Others::Owner(owner) => format!("user {owner}, whose it is,"),
+    };
+    let summary = format!("{who} can change {what}, and with it what runs here");
+    let closed = stat.mode & !0o022;
+    let finding = Finding::new("permissions.exposed", Severity::Error, summary)
+        .differs(Some(format!("{closed:04o}")), Some(format!("{:04o}", stat.mode)))
+        .at(path, None);
+    let shown = path.display();
+    Some(match to {
+        Others::Owner(_) => finding.hint(format!("Look at it: ls -ld {shown}")),
+        _ if stat.owner == facts.user => finding.repair(Class::Fix, [Action::Mode(path.clone(), closed)]),
+        _ => finding.hint(format!("sudo chmod go-w {shown}")),
+    })
 }
 
 fn judge(facts: &Facts, private: &Private) -> Option<Finding> {
@@ -38,6 +71,15 @@ fn judge(facts: &Facts, private: &Private) -> Option<Finding> {
         (true, false) => 0o755,
         (false, false) => 0o644,
     };
+    if stat.mode & 0o002 != 0 {
+        let summary = format!("everybody can change {what}");
+        return Some(
+            Finding::new("permissions.exposed", Severity::Error, summary)
+                .differs(Some(format!("{mode:04o}")), Some(format!("{:04o}", stat.mode)))
+                .at(path, None)
+                .repair(Class::Fix, [Action::Mode(path.clone(), mode)]),
+        );
+    }
     let summary = match secret {
         true if stat.mode & 0o077 & !mode != 0 => format!("others can read {what}, which holds secrets"),
         false if stat.mode & 0o004 == 0 => format!("the service cannot read {what}"),

@@ -1,5 +1,6 @@
 //! The port: whether it is the gateway that has it.
 
+use crate::config::KeyPath;
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Severity};
 use crate::host::port::Owner;
@@ -14,11 +15,13 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             return vec![Finding::new("port.invalid", Severity::Error, why.clone()).key("gateway.port")];
         }
     };
+    let mut found: Vec<Finding> = outdated(facts, port).into_iter().collect();
     let owners = match &facts.owners {
         Ok(owners) => owners,
         Err(why) => {
             let summary = format!("who listens on port {port} could not be looked up: {why}");
-            return vec![Finding::new("port.unknown", Severity::Warning, summary)];
+            found.push(Finding::new("port.unknown", Severity::Warning, summary));
+            return found;
         }
     };
     let observed = &facts.service.observed;
@@ -33,11 +36,38 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
                 unit.user == (observed.scope == Scope::User) && unit.name == observed.unit
             })
     };
-    owners
-        .iter()
-        .filter(|owner| !ours(owner))
-        .map(|owner| taken(facts, port, owner, main_pid.is_some()))
-        .collect()
+    let others = owners.iter().filter(|owner| !ours(owner));
+    found.extend(others.map(|owner| taken(facts, port, owner, main_pid.is_some())));
+    found
+}
+
+/// The definition names a port, and the configuration another one: the gateway has the first, and whoever reads the
+/// configuration looks for it on the second.
+fn outdated(facts: &Facts, port: u16) -> Option<Finding> {
+    let command = &facts.service.command;
+    let named = command.iter().skip_while(|word| *word != "--port").nth(1)?.parse::<u16>().ok()?;
+    let key = KeyPath::from("gateway.port");
+    let configured = facts.config.value(&key)?.as_u64().and_then(|port| u16::try_from(port).ok())?;
+    // A definition that somebody changed is told as such.
+    if configured == named || named != port {
+        return None;
+    }
+    let origin = facts.config.origin(&key);
+    let (file, line) =
+        origin.map_or((facts.config.path.clone(), None), |origin| (origin.file, Some(origin.line)));
+    let ours = facts.instance.command();
+    Some(
+        Finding::new(
+            "port.outdated",
+            Severity::Warning,
+            format!("the service was installed with port {named}, and the configuration says {configured}"),
+        )
+        .key("gateway.port")
+        .differs(Some(named.to_string()), Some(configured.to_string()))
+        .at(file, line)
+        .hint(format!("To have the configuration's: {ours} gateway install --port config"))
+        .hint(format!("Or the service's: {ours} config set gateway.port {named}")),
+    )
 }
 
 fn taken(facts: &Facts, port: u16, owner: &Owner, service_runs: bool) -> Finding {
