@@ -218,7 +218,8 @@ fn write_unit(facts: &Facts, actions: &[&Action], plan: &mut Plan) -> bool {
             record::replaced_path(&facts.service.observed.service_dir, &facts.service.observed.unit, old);
         plan.steps.push(Todo::Service(Step::BackUp { path, text: old.clone() }));
     }
-    let diff = redact::diff(&definition.path.display().to_string(), old, &text);
+    let legible = |text: &str| facts.service.mender.legible(text);
+    let diff = redact::diff(&definition.path.display().to_string(), &legible(old), &legible(&text));
     plan.diffs.extend(diff.clone());
     plan.steps.push(Todo::Service(Step::WriteDefinition { path: definition.path.clone(), text, diff }));
     true

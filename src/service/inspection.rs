@@ -96,6 +96,9 @@ pub trait Mender: Debug + Send + Sync {
     /// Whether the definition or a drop-in sets this variable, so that the manager's own does not count.
     fn sets_variable(&self, name: &str) -> bool;
 
+    /// A definition in lines of which each has its name: for people, and for whoever has to find a secret by its name.
+    fn legible(&self, text: &str) -> String;
+
     /// Whether a definition is one of ours, as we wrote it.
     fn is_intact(&self, text: &str) -> bool;
 }

@@ -35,6 +35,8 @@ pub enum ByHand<'a> {
     Thaw,
     /// Take a variable out of the manager's environment.
     Unset(&'a str),
+    /// Look at the machine's clock.
+    Clock,
 }
 
 impl Platform {
@@ -57,6 +59,11 @@ impl Platform {
             Step::Reload | Step::CheckDefinition { .. } | Step::CheckDropIn { .. } | Step::ResetFailed
         ) || (intent == Intent::Uninstall && *step == Step::Disable);
         self == Self::Systemd || !unknown
+    }
+
+    /// Whether the manager keeps what its services say.
+    pub const fn keeps_a_journal(self) -> bool {
+        matches!(self, Self::Systemd)
     }
 
     /// Whether settings of an operator's have files of their own beside the definition.

@@ -126,6 +126,7 @@ impl Pristine {
         let answer: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
         let counts = findings(&answer).iter().any(|finding| finding["severity"] != "info");
         assert_eq!(ran.code, if counts { 6 } else { 0 }, "{ran:?}");
+        assert!(!format!("{ran:?}").contains("hunter2"), "a secret is shown: {ran:?}");
         answer
     }
 
@@ -171,7 +172,6 @@ fn judge(pristine: &Pristine, case: &Case) -> Result<(), String> {
         false => Err(format!("{what}: {answer:#}")),
     };
     let counting = |answer: &Value| findings(answer).iter().any(|finding| finding["severity"] != "info");
-    demand(!first.to_string().contains("hunter2"), "a secret is shown", &first)?;
     if case.severity == "none" {
         demand(findings(&first).is_empty(), "harmless, and reported", &first)?;
         let fixed = pristine.doctor("--fix --yes");

@@ -21,6 +21,7 @@ mod install;
 mod keeper;
 mod legacy;
 mod mutation;
+mod operator;
 mod roles;
 mod stepper;
 mod support;

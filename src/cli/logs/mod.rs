@@ -51,6 +51,14 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     let mut printer = Printer { json: args.json, ui };
     context.block_on(async {
         let source = if context.host.is_some() { Source::Journal } else { args.source };
+        let file_only = || {
+            let command = context.instance.command();
+            format!("The gateway keeps a file of its own: {command} logs --source file")
+        };
+        if source == Source::Journal && context.host.is_none() && !context.platform.keeps_a_journal() {
+            let message = format!("{} keeps no journal", context.platform.name());
+            return Err(CliError::new(ExitCode::Failed, message).hint(file_only()));
+        }
         if source != Source::File && (source == Source::Journal || context.instance.paths.unit.exists()) {
             match journal::show(&args, context, &mut printer).await {
                 Ok(()) => return Ok(ExitCode::Ok),

@@ -56,6 +56,11 @@ impl Mender for PropertyLists {
         installed.is_some_and(|installed| installed.environment.iter().any(|(own, _)| own == name))
     }
 
+    fn legible(&self, text: &str) -> String {
+        // What is no property list may hold a secret anywhere.
+        property_list::read(text.as_bytes()).map(|values| property_list::flat(&values)).unwrap_or_default()
+    }
+
     fn is_intact(&self, text: &str) -> bool {
         property_list::read(text.as_bytes())
             .is_ok_and(|values| job::mark_of(&values, self.terms.brand) == Marked::Intact)

@@ -59,7 +59,8 @@ pub fn unit_state(job: Option<&Printed>, known: Known<'_>) -> UnitState {
         main_pid: job.pid,
         exec_main_code: code,
         exec_main_status: status,
-        n_restarts: job.runs.unwrap_or(0).saturating_sub(1),
+        // Starts by hand are counted too; whoever was told to go has not failed.
+        n_restarts: if ended_badly(job) { job.runs.unwrap_or(0).saturating_sub(1) } else { 0 },
         timeout_stop_usec: job.exit_timeout.map(|seconds| seconds.saturating_mul(1_000_000)),
         ..base
     }
@@ -70,13 +71,17 @@ pub fn run_of(job: &Printed) -> Option<String> {
     job.pid.map(|pid| format!("{pid}.{}", job.runs.unwrap_or(0)))
 }
 
-/// The state and its detail.
-fn activity(job: &Printed, gave_up: bool) -> (&'static str, &'static str) {
-    let ended_badly = match job.last_exit {
+fn ended_badly(job: &Printed) -> bool {
+    match job.last_exit {
         LastExit::Code(code) => code != 0,
         LastExit::Signal(_) => true,
         LastExit::Never | LastExit::Unknown => false,
-    };
+    }
+}
+
+/// The state and its detail.
+fn activity(job: &Printed, gave_up: bool) -> (&'static str, &'static str) {
+    let ended_badly = ended_badly(job);
     match (job.state.as_str(), job.pid) {
         ("xpcproxy", _) => ("activating", "start"),
         (_, Some(_)) => ("active", "running"),
@@ -85,6 +90,18 @@ fn activity(job: &Printed, gave_up: bool) -> (&'static str, &'static str) {
         ("spawn scheduled" | "throttled", None) => ("activating", "start"),
         (_, None) if ended_badly || gave_up => ("failed", "failed"),
         (_, None) => ("inactive", "dead"),
+    }
+}
+
+/// What a signal most likely was sent for (signal(3)); the numbers are the same on every system that has launchd's.
+const fn meaning_of(signal: i32) -> &'static str {
+    match signal {
+        4 | 6 | 8 | 11 => {
+            " (a crash: what it said is in its crash text, and in a report below Library/Logs/DiagnosticReports)"
+        }
+        9 => " (by somebody, for want of memory, or because it took too long to stop)",
+        15 => " (by somebody who asked it to go)",
+        _ => "",
     }
 }
 
@@ -107,7 +124,9 @@ pub fn why_not(job: Option<&Printed>, gave_up: Option<&LastFailure>) -> (String,
             ExitCode::Failed,
         ),
         (LastExit::Code(code), _) => (format!("it ended with exit status {code}"), ExitCode::Failed),
-        (LastExit::Signal(signal), _) => (format!("it was killed by signal {signal}"), ExitCode::Failed),
+        (LastExit::Signal(signal), _) => {
+            (format!("it was killed by signal {signal}{}", meaning_of(signal)), ExitCode::Failed)
+        }
         (LastExit::Never, None) => (format!("it has not run yet ({})", job.state), ExitCode::Failed),
         (LastExit::Unknown, None) => (format!("it is {}", job.state), ExitCode::Failed),
     };

@@ -30,6 +30,7 @@ pub fn with_launchctl(what: ByHand<'_>, scope: Scope, label: &str) -> String {
         ByHand::Reread => format!("{tool} bootout {target}, then {tool} bootstrap with its property list"),
         ByHand::Enable => format!("{tool} enable {target}"),
         ByHand::TakeDown => format!("{tool} bootout {target}; {tool} disable {target}"),
+        ByHand::Clock => "sntp time.apple.com".to_owned(),
         ByHand::Unset(name) => format!("{tool} unsetenv {name}"),
     }
 }

@@ -83,6 +83,7 @@ pub fn with_systemctl(what: ByHand<'_>, scope: Scope, unit: &str) -> String {
         ByHand::Enable => format!("{tool} reenable {unit}"),
         ByHand::TakeDown => format!("{tool} disable --now {unit}"),
         ByHand::Thaw => format!("{tool} thaw {unit}"),
+        ByHand::Clock => "timedatectl status".to_owned(),
         ByHand::Unset(name) => format!("{tool} unset-environment {name}"),
     }
 }
