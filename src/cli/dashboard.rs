@@ -9,6 +9,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::target::{self, Target};
 use super::ui::Ui;
+use crate::config::section::Mode;
 use crate::exit::ExitCode;
 use crate::host::{fs, process};
 use crate::secret::Secret;
@@ -33,14 +34,14 @@ struct Answer {
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
     let config = context.config_or_default(ui);
-    let target = Target::of_instance(context, &config, OPEN_DEADLINE)?;
+    let target = target::Args::default().resolve(context, &config)?;
     let url = link(&target);
     if args.json {
         ui.answer(1, &Answer { url });
         return Ok(ExitCode::Ok);
     }
     ui.out(&format!("Dashboard URL: {url}"));
-    if target::holder(context).is_none() {
+    if config.gateway.mode != Some(Mode::Remote) && target::holder(context).is_none() {
         ui.note(&format!("The gateway is not running. Start it: {} gateway", context.instance.command()));
     }
     if args.no_open {

@@ -19,6 +19,9 @@ use crate::instance::Paths;
 use crate::protocol::scope::Scope;
 use crate::secret::Secret;
 
+/// How long a gateway has to answer unless told otherwise.
+const TIMEOUT_MS: u64 = 10_000;
+
 /// Flags of every command that talks to a gateway, before or after its own subcommands. Global flags are found by their
 /// id in the commands above, too, where `gateway` has a token of its own.
 #[derive(Clone, Debug, ClapArgs)]
@@ -34,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, id = "target-password", global = true, value_name = "PASSWORD")]
     password: Option<String>,
     /// How long the gateway has to answer, milliseconds
-    #[arg(long, global = true, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    #[arg(long, global = true, value_name = "MS", default_value_t = TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     timeout: u64,
 }
 
@@ -46,6 +49,13 @@ pub(super) struct Target {
     pub source: &'static str,
     credentials: Credentials,
     pub timeout: Duration,
+}
+
+/// No flags: what the configuration, or the gateway that runs, says.
+impl Default for Args {
+    fn default() -> Self {
+        Self { url: None, token: None, password: None, timeout: TIMEOUT_MS }
+    }
 }
 
 impl Args {
@@ -87,18 +97,6 @@ impl Args {
 }
 
 impl Target {
-    /// The gateway of this instance on this machine.
-    pub(super) fn of_instance(
-        context: &Context,
-        config: &Config,
-        timeout: Duration,
-    ) -> Result<Self, CliError> {
-        let holder = holder(context);
-        let address = local(context, config, holder.as_ref())?;
-        let credentials = stored(context, config, false, holder);
-        Ok(Self { address, source: "local loopback", credentials, timeout })
-    }
-
     /// The token it would present.
     pub(super) fn token(&self) -> Option<&Secret> {
         self.credentials.token.as_ref()

@@ -267,3 +267,13 @@ fn the_dashboard_and_the_commands_go_where_the_gateway_listens() {
     let down = Ran::of(setup.command(&["health", "--json"]));
     assert!(down.stdout.contains(&format!("Gateway target: ws://127.0.0.2:{port}")), "{down:?}");
 }
+
+/// Also where it is another one, at the near end of a tunnel.
+#[test]
+fn the_dashboard_of_a_gateway_elsewhere_is_where_the_configuration_says() {
+    let remote = json!({ "url": "ws://127.0.0.1:18790", "token": "there" });
+    let setup = Setup::with(json!({ "gateway": { "mode": "remote", "remote": remote } }));
+    let shown = Ran::of(setup.command(&["dashboard", "--no-open"]));
+    assert_eq!(shown.stdout, "Dashboard URL: http://127.0.0.1:18790/#token=there\n", "{shown:?}");
+    assert!(!shown.stderr.contains("not running"), "{shown:?}");
+}
