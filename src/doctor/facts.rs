@@ -98,8 +98,6 @@ pub struct Program {
     pub label: Option<String>,
     /// Why its path may not last.
     pub passing: Option<&'static str>,
-    /// What others can change of it, the file or its directory, and how.
-    pub replaceable: Option<(PathBuf, String)>,
 }
 
 /// What the gateway says in its lock.
@@ -321,7 +319,6 @@ fn look_at_program(path: &std::path::Path) -> Program {
         space: machine::space(&real).ok(),
         label: machine::enforced_label(&real),
         passing: crate::service::program::passing(path),
-        replaceable: machine::replaceable(&real),
         path: path.to_owned(),
         real,
     }

@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
-use crate::host;
-
 /// A file system under a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Space {
@@ -75,30 +73,6 @@ pub fn enforced_label(path: &Path) -> Option<String> {
     let length = rustix::fs::getxattr(path, "security.selinux", &mut buffer[..]).ok()?;
     let label = String::from_utf8_lossy(buffer.get(..length)?).into_owned();
     Some(label.trim_end_matches('\0').to_owned())
-}
-
-/// Groups whose members may do anything anyway: root's, and macOS' `admin`.
-const POWERFUL: [u32; 2] = [0, 80];
-
-/// Whether others can replace a program: the file or the directory that it is in, and how.
-pub fn replaceable(program: &Path) -> Option<(PathBuf, String)> {
-    let us = [0, host::user::id()];
-    let judge = |path: &Path, directory: bool| {
-        let stat = host::stat::at(path).ok()??;
-        // In such a directory nobody can move what is not theirs.
-        let sticky = directory && stat.mode & 0o1000 != 0;
-        let group = stat.group != host::user::group() && !POWERFUL.contains(&stat.group);
-        let how = match stat.mode {
-            _ if !us.contains(&stat.owner) => format!("it belongs to user {}", stat.owner),
-            mode if mode & 0o002 != 0 && !sticky => format!("everybody can write to it ({mode:04o})"),
-            mode if mode & 0o020 != 0 && group && !directory => {
-                format!("group {} can write to it ({mode:04o})", stat.group)
-            }
-            _ => return None,
-        };
-        Some((path.to_owned(), how))
-    };
-    judge(program, false).or_else(|| judge(program.parent()?, true))
 }
 
 /// What encrypts a home directory so that it can be read only after a login, if anything does.

@@ -176,12 +176,12 @@ fn a_program_that_others_can_replace_is_told() {
     command.env("SUITE_PROGRAM", &program);
     let installed = crate::support::ran(command);
     assert_eq!(installed.code, 0, "{installed:?}");
-    assert!(!has(&doctor(&mac), "machine.replaceable"));
+    assert!(!has(&doctor(&mac), "permissions.exposed"));
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o757)).unwrap();
-    assert!(has(&doctor(&mac), "machine.replaceable"));
+    assert!(has(&doctor(&mac), "permissions.exposed"));
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::set_permissions(program.parent().unwrap(), std::fs::Permissions::from_mode(0o777)).unwrap();
-    assert!(has(&doctor(&mac), "machine.replaceable"));
+    assert!(has(&doctor(&mac), "permissions.exposed"));
 }
 
 /// A loop of failures is told by what it ends with; restarts by hand are none.

@@ -140,8 +140,12 @@ impl Mac {
         let config = machine.join("etc/idlehands-gateway/idlehands.json");
         let text = format!("{{ gateway: {{ mode: 'local', port: {}, drainTimeoutMs: 1000 }} }}", mac.port);
         std::fs::write(config, text).unwrap();
-        // Accounts have to come through to what is theirs.
+        // Accounts have to come through to what is theirs, and nobody but root may lead them elsewhere.
         std::fs::set_permissions(mac.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let owned = Command::new("chown").args(["root:root"]).arg(mac.path()).status();
+        assert!(owned.unwrap().success());
+        // What the fake launchd knows is changed by whoever asks it.
+        std::fs::set_permissions(mac.state_file(), std::fs::Permissions::from_mode(0o666)).unwrap();
         Some(mac)
     }
 

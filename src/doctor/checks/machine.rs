@@ -3,7 +3,6 @@
 use crate::doctor::facts::{Facts, Program};
 use crate::doctor::finding::{Finding, Severity};
 use crate::service::platform::ByHand;
-use crate::service::shell::word;
 
 /// Bytes below which the next log line may be lost.
 const FULL: u64 = 4 * 1024 * 1024;
@@ -75,15 +74,6 @@ fn runs(facts: &Facts, program: &Program) -> Vec<Finding> {
     let key = facts.service.observed.platform.command_key();
     let tell =
         |id, summary: String| Finding::new(id, Severity::Error, summary).key(key).at(&program.path, None);
-    if let Some((path, how)) = &program.replaceable {
-        let finding = Finding::new(
-            "machine.replaceable",
-            Severity::Warning,
-            format!("others can put another program in the place of this one: {how}"),
-        );
-        let fix = format!("sudo chown root {0}; sudo chmod go-w {0}", word(path));
-        found.push(finding.key(key).at(path, None).hint(fix));
-    }
     if program.space.as_ref().is_some_and(|space| space.no_exec) {
         found.push(tell(
             "machine.noexec",
