@@ -14,14 +14,14 @@ const ADDITION: &str = ".config/systemd/user/idlehands-gateway.service.d/10-inst
 /// A machine with the units and the program of a package, by their usual paths.
 fn packaged() -> Machine {
     let machine = set_up();
-    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("units/package");
-    machine
-        .root(&format!(
-            "cp /usr/local/bin/idlehands /usr/bin/idlehands; cp {0}/user/{UNIT} /usr/lib/systemd/user/; \
-             cp {0}/system/{UNIT} /usr/lib/systemd/system/; systemctl daemon-reload",
-            units.display()
-        ))
-        .ok();
+    machine.root("cp /usr/local/bin/idlehands /usr/bin/idlehands").ok();
+    for scope in ["user", "system"] {
+        // The tree that is booted need not have these files.
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("units/package").join(scope).join(UNIT);
+        let text = std::fs::read_to_string(file).unwrap();
+        machine.root(&format!("cat >/usr/lib/systemd/{scope}/{UNIT} <<'END'\n{text}END")).ok();
+    }
+    machine.root("systemctl daemon-reload").ok();
     machine.user("systemctl --user daemon-reload; sed -i 's/gateway: {/gateway: {\\n    reload: { mode: \"off\" },/' .idlehands/idlehands.json").ok();
     machine
 }
