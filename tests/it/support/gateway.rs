@@ -1,10 +1,12 @@
 //! The real gateway, started in a home of its own, watched through its output, and gone when the test is.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -369,9 +371,17 @@ fn collect(stream: impl Read + Send + 'static, output: Arc<Output>, which: fn(&m
     });
 }
 
-/// A port of 127.0.0.1 that nobody listened on a moment ago.
+/// A port that nobody listens on. Below those that the system gives to whoever asks for any (ip(7),
+/// `ip_local_port_range`), and no other test of this run gets it.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 10_000).unwrap();
+    let taken = |host: &str, port| {
+        TcpListener::bind((host, port)).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+    };
+    let is_free = |port: &u16| !["127.0.0.1", "::1"].iter().any(|host| taken(host, *port));
+    let ports = std::iter::repeat_with(|| 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000);
+    ports.take(12_000).find(is_free).expect("of thousands one is free")
 }
 
 /// Asks again and again until the answer is yes.
