@@ -80,6 +80,14 @@ pub struct Inspection {
     pub mender: Arc<dyn Mender>,
 }
 
+impl Inspection {
+    /// The port that the service's command names.
+    pub fn port(&self) -> Option<u16> {
+        let mut words = self.command.iter().skip_while(|word| *word != "--port");
+        words.nth(1)?.parse().ok()
+    }
+}
+
 /// Makes the texts of repairs, from what was read in the look.
 pub trait Mender: Debug + Send + Sync {
     /// The definition with our values for these names, everything else as it is. None where there is nothing to mend.

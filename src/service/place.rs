@@ -8,6 +8,7 @@ use super::error::ServiceError;
 use super::observed::DirectoryProblem;
 use crate::host;
 use crate::host::stat::{Kind, Stat};
+use crate::instance::Scope;
 
 /// A definition is a few dozen lines.
 pub const LIMIT: u64 = 1024 * 1024;
@@ -47,13 +48,22 @@ fn without_links(path: &Path) -> PathBuf {
     }
 }
 
-/// Why nothing should be written into the directory of definitions: the nearest of it and its parent that exists decides.
-pub fn directory_problem(dir_of_definitions: &Path) -> Option<DirectoryProblem> {
+/// Whose definitions of this scope should be, whoever looks: the user and the group.
+pub fn rightful_owner(scope: Scope) -> (u32, u32) {
+    match scope {
+        Scope::User => (host::user::id(), host::user::group()),
+        Scope::System => (0, 0),
+    }
+}
+
+/// Why nothing should be written into the directory of definitions by a user and a group: the nearest of it and its parent
+/// that exists decides.
+pub fn directory_problem(dir_of_definitions: &Path, (user, group): (u32, u32)) -> Option<DirectoryProblem> {
     [Some(dir_of_definitions), dir_of_definitions.parent()].into_iter().flatten().find_map(|dir| {
         let dir_path = dir.to_owned();
         match host::stat::at(dir) {
             Ok(None) => None,
-            Ok(Some(stat)) => problem_of(dir_path, &stat, host::user::id(), host::user::group()),
+            Ok(Some(stat)) => problem_of(dir_path, &stat, user, group),
             Err(error) => Some(DirectoryProblem::Unusable { dir: dir_path, why: error.to_string() }),
         }
     })

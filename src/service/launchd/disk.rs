@@ -43,7 +43,7 @@ pub fn inspect_job(instance: &Instance, dirs: &SystemDirs) -> Disk {
             found,
             standing,
             foreign_owner: owner.filter(|owner| *owner != host::user::id()),
-            directory_problem: directory_problem(&paths.job_dir),
+            directory_problem: directory_problem(&paths.job_dir, (host::user::id(), host::user::group())),
             drop_ins: Vec::new(),
             drop_in_names: Vec::new(),
             addition: None,

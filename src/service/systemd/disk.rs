@@ -7,7 +7,7 @@ use crate::host;
 use crate::instance::Instance;
 use crate::service::definition::{Found, Marked, Standing, standing};
 use crate::service::observed::{Addition, Definition, Package};
-use crate::service::place::{LIMIT, directory_problem, find_file};
+use crate::service::place::{LIMIT, directory_problem, find_file, rightful_owner};
 use crate::service::record;
 
 /// What was found on disk.
@@ -30,6 +30,7 @@ pub fn inspect(instance: &Instance) -> Disk {
     let paths = &instance.paths;
     let name = instance.unit_name();
     let (found, owner) = find_file(&paths.unit);
+    let rightful = rightful_owner(instance.scope);
     let record = record::load(&paths.service);
     let marked = found.text().map_or(Marked::No, |text| unit::marked(text, instance.brand));
     // A record of another unit says nothing about this one.
@@ -55,8 +56,8 @@ pub fn inspect(instance: &Instance) -> Disk {
             path: paths.unit.clone(),
             found,
             standing,
-            foreign_owner: owner.filter(|owner| *owner != host::user::id()),
-            directory_problem: directory_problem(&paths.unit_dir),
+            foreign_owner: owner.filter(|owner| *owner != rightful.0),
+            directory_problem: directory_problem(&paths.unit_dir, rightful),
             drop_in_names: drop_ins
                 .iter()
                 .filter(|path| is_filled(path))

@@ -281,14 +281,26 @@ pub fn mended(unit: &str, wanted: &Layer, names: &[Name], specifiers: &Specifier
         }
     }
     let mended = file.to_string();
-    let sorted = |text: &str| {
-        let mut lines: Vec<String> =
-            text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+    if is_nobody_elses(&mended, &ours) { ours } else { mended }
+}
+
+/// Whether nothing of anybody else's is in a unit that means the same as ours: then it is ours again, line by line, with
+/// our marks, which are no setting that is compared.
+fn is_nobody_elses(mended: &str, ours: &str) -> bool {
+    let is_comment = |line: &&str| line.starts_with(['#', ';']);
+    let key = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
+    let marks: BTreeSet<String> = ours.lines().filter(|line| line.starts_with("X-")).map(key).collect();
+    let lines = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let mut lines: Vec<String> = lines
+            .filter(|line| !is_comment(line) && !marks.contains(&key(line)))
+            .map(str::to_owned)
+            .collect();
         lines.sort_unstable();
         lines
     };
-    // Where nothing of anybody else's is left, the unit is ours again, line by line.
-    if sorted(&mended) == sorted(&ours) { ours } else { mended }
+    let comments: Vec<&str> = ours.lines().filter(is_comment).collect();
+    lines(mended) == lines(ours) && mended.lines().filter(is_comment).all(|line| comments.contains(&line))
 }
 
 /// The lines that set a key in the wanted unit.

@@ -1,7 +1,6 @@
 //! One close look at a service for the doctor: every file that makes it up, what the manager has of them, and what
 //! should be there. Nothing is changed.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +13,12 @@ use super::siblings;
 use super::specifier::Specifiers;
 use super::syntax::File;
 use super::unit::{self, Installed};
-use super::{Systemd, addition, disk};
+use super::{Systemd, addition, disk, needs};
 use crate::host;
 use crate::instance::{BaseDirs, Brand, Scope};
 use crate::service::definition::{Marked, Standing};
 use crate::service::error::ServiceError;
-use crate::service::inspection::{
-    Drift, Inspect, Inspection, Mender, Name, Need, NeedKind, Question, Sibling,
-};
+use crate::service::inspection::{Drift, Inspect, Inspection, Mender, Name, Question, Sibling};
 use crate::service::manager::Manager;
 use crate::service::observed::Observed;
 use crate::service::place;
@@ -156,7 +153,7 @@ impl Inspect for Systemd {
             drop_ins: files.drop_ins.iter().map(|layer| layer.path.clone()).collect(),
             unreadable: files.unreadable,
             environment,
-            needs: needs(&merged),
+            needs: needs::needs(&merged, observed.may_write),
             command: command(&merged),
             hardening: files
                 .unit
@@ -386,7 +383,7 @@ fn read_files(unit: &str, unit_path: &[PathBuf], own: &Path, fragment: Option<&P
 }
 
 /// Why the manager has something else than what is on disk. Its own answer is only a hint (lifecycle notes E9.2).
-fn stale(observed: &Observed, files: &Files, mut differences: Vec<Difference>) -> Vec<String> {
+fn stale(observed: &Observed, files: &Files, differences: Vec<Difference>) -> Vec<String> {
     let Some(reached) = observed.manager.reached() else { return Vec::new() };
     let (state, mut why) = (&reached.state, Vec::new());
     if state.need_daemon_reload {
@@ -412,8 +409,6 @@ fn stale(observed: &Observed, files: &Files, mut differences: Vec<Difference>) -
         }
     }
     if state.is_loaded() {
-        // The watchdog of a process that runs is the one that it was started with.
-        differences.retain(|difference| difference.key != "WatchdogSec");
         why.extend(
             differences
                 .iter()
@@ -426,74 +421,4 @@ fn stale(observed: &Observed, files: &Files, mut differences: Vec<Difference>) -
 fn command(merged: &Merged) -> Vec<String> {
     let line = merged.get("Service", "ExecStart").and_then(|held| held.meaning.last());
     line.and_then(|line| super::quoting::command_words(line).ok()).unwrap_or_default()
-}
-
-/// Files that are named and cannot be used. A `-` before a path forgives that it is missing.
-fn needs(merged: &Merged) -> Vec<Need> {
-    let mut found = Vec::new();
-    for (name, held) in merged.values.iter().filter(|(name, _)| name.section == "Service") {
-        for value in &held.meaning {
-            let path = match name.key.as_str() {
-                "EnvironmentFile" => value.as_str(),
-                "LoadCredential" => value.split_once(':').map_or("", |(_, path)| path),
-                "WorkingDirectory" => value.as_str(),
-                "ExecStart" => match super::quoting::split(value).unwrap_or_default().first() {
-                    Some(program) => {
-                        let program = program.trim_start_matches(['@', ':', '+', '!', '-']).to_owned();
-                        found.extend(unusable_program(name, held, Path::new(&program)));
-                        continue;
-                    }
-                    None => continue,
-                },
-                _ => continue,
-            };
-            let path = Path::new(path);
-            let pattern = path.to_string_lossy().contains(['*', '?', '[', '%']);
-            if path.is_absolute() && !pattern {
-                found.extend(unusable_file(name, held, path));
-            }
-        }
-    }
-    found
-}
-
-fn need(name: &Name, held: &super::layers::Held, path: &Path, problem: String) -> Need {
-    let kind = match name.key.as_str() {
-        "ExecStart" => NeedKind::Program,
-        "WorkingDirectory" => NeedKind::WorkingDirectory,
-        "LoadCredential" => NeedKind::Credential,
-        _ => NeedKind::Variables,
-    };
-    Need { kind, name: name.clone(), spot: held.spots.last().cloned(), path: path.to_owned(), problem }
-}
-
-fn unusable_file(name: &Name, held: &super::layers::Held, path: &Path) -> Option<Need> {
-    let directory = name.key == "WorkingDirectory";
-    match path.metadata() {
-        Err(error) => Some(need(name, held, path, error.to_string())),
-        Ok(meta) if directory && !meta.is_dir() => {
-            Some(need(name, held, path, "it is not a directory".to_owned()))
-        }
-        Ok(meta) if !directory && !meta.is_file() => {
-            Some(need(name, held, path, "it is not a file".to_owned()))
-        }
-        Ok(_) if !directory => {
-            std::fs::File::open(path).err().map(|error| need(name, held, path, error.to_string()))
-        }
-        Ok(_) => None,
-    }
-}
-
-/// A program that the manager cannot run (lifecycle notes B11).
-fn unusable_program(name: &Name, held: &super::layers::Held, path: &Path) -> Option<Need> {
-    if !path.is_absolute() {
-        return None;
-    }
-    let problem = match path.metadata() {
-        Err(error) => Some(error.to_string()),
-        Ok(meta) if !meta.is_file() => Some("it is not a file".to_owned()),
-        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => Some("it is not executable".to_owned()),
-        Ok(_) => None,
-    };
-    problem.map(|problem| need(name, held, path, problem))
 }

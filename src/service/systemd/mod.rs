@@ -20,6 +20,7 @@ pub mod journal;
 pub mod layers;
 mod linger;
 pub mod link;
+mod needs;
 mod neighbour;
 mod packaged;
 mod perform;
