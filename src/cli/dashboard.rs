@@ -42,7 +42,7 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
     }
     ui.out(&format!("Dashboard URL: {url}"));
     if config.gateway.mode != Some(Mode::Remote) && target::holder(context).is_none() {
-        ui.note(&format!("The gateway is not running. Start it: {} gateway", context.instance.command()));
+        ui.note(&format!("The gateway is not running. Start it: {}", target::start_command(context)));
     }
     if args.no_open {
         ui.note("Browser launch disabled (--no-open). Use the URL above.");

@@ -91,6 +91,14 @@ pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode
             show(&args, &facts, &findings, None, context, ui);
             return Ok(exit_code(&facts, &findings));
         }
+        if !facts.service.observed.may_write {
+            let command = context.instance.command();
+            return Err(CliError::new(
+                ExitCode::NotPermitted,
+                "only root can repair a service of the machine",
+            )
+            .hint(format!("sudo {command} doctor --fix")));
+        }
         let _claim =
             claim(&context.instance, PATIENCE).await.map_err(|error| service_error(error, context))?;
         let before = findings.clone();

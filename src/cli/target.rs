@@ -10,14 +10,16 @@ use super::context::Context;
 use super::error::CliError;
 use crate::client::{Address, AddressError, Client, ClientError, Connect, Credentials};
 use crate::config::Config;
-use crate::config::resolve::gateway_port;
+use crate::config::resolve::{Resolved, SetBy, gateway_port};
 use crate::config::section::Mode;
 use crate::exit::ExitCode;
 use crate::gateway::{self, Holder};
-use crate::host::{fs, lock};
-use crate::instance::Paths;
+use crate::host::{fs, lock, user};
+use crate::instance::{Paths, Scope as InstanceScope};
 use crate::protocol::scope::Scope;
 use crate::secret::Secret;
+use crate::service::systemd::unit::Installed;
+use crate::service::{place, record};
 
 /// How long a gateway has to answer unless told otherwise.
 const TIMEOUT_MS: u64 = 10_000;
@@ -123,7 +125,7 @@ impl Target {
         let command = context.instance.command();
         let hint = match &error {
             ClientError::Unreachable { .. } => {
-                format!("Start it: {command} gateway  (or see: {command} gateway status)")
+                format!("Start it: {}  (or see: {command} gateway status)", start_command(context))
             }
             ClientError::Unauthorized(_) => format!("Config: {}", context.instance.paths.config.display()),
             _ => format!("See: {command} logs"),
@@ -153,9 +155,44 @@ fn local(context: &Context, config: &Config, holder: Option<&Holder>) -> Result<
     if let Some(address) = running {
         return Ok(address);
     }
-    let port = gateway_port(None, &context.env, config, &context.instance)
-        .map_err(|error| CliError::new(ExitCode::Config, error.to_string()))?;
+    let port = port(context, config)?;
     Ok(Address::at(gateway::reached_at(config, port.value)))
+}
+
+/// The port of a gateway that does not say where it listens: the one that its service was installed with, unless the
+/// environment of this command names another.
+pub(super) fn port(context: &Context, config: &Config) -> Result<Resolved<u16>, CliError> {
+    let resolved = gateway_port(None, &context.env, config, &context.instance)
+        .map_err(|error| CliError::new(ExitCode::Config, error.to_string()))?;
+    let named = if matches!(resolved.set_by, SetBy::Env(_)) { None } else { installed_port(context) };
+    Ok(match named {
+        Some(value) => Resolved { value, set_by: SetBy::Flag("--port of the service") },
+        None => resolved,
+    })
+}
+
+/// What was named at the install. Root's record is not everybody's to read; the definition is.
+fn installed_port(context: &Context) -> Option<u16> {
+    let paths = &context.instance.paths;
+    match record::load(&paths.service).record() {
+        Some(record) => record.port,
+        None => {
+            let text = fs::read_text(&paths.unit, place::LIMIT).ok().flatten()?;
+            Installed::read(&text, context.instance.brand).port()
+        }
+    }
+}
+
+/// How to start the gateway that is meant: its service, where it has one.
+pub(super) fn start_command(context: &Context) -> String {
+    let (instance, command) = (&context.instance, context.instance.command());
+    let installed = instance.paths.unit.exists() || record::record_path(&instance.paths.service).exists();
+    match instance.scope {
+        InstanceScope::System if user::id() != 0 => format!("sudo {command} gateway start"),
+        InstanceScope::System => format!("{command} gateway start"),
+        InstanceScope::User if installed => format!("{command} gateway start"),
+        InstanceScope::User => format!("{command} gateway"),
+    }
 }
 
 /// The client takes the environment's secret before the configuration's: the opposite of the server.

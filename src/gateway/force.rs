@@ -157,7 +157,7 @@ async fn stop_unit(port: u16, unit: &Unit, env: &Env) -> Result<Did, ForceError>
 
 /// Stops this gateway's unit, which lets go of the socket that is kept for it.
 async fn stop_keeping(port: u16, pid: u32, unit: &str, env: &Env) -> Result<Did, ForceError> {
-    let did = stop_unit(port, &Unit { name: unit.to_owned(), user: pid != 1 }, env).await?;
+    let did = stop_unit(port, &Unit { name: unit.to_owned(), user: pid != 1, owner: None }, env).await?;
     // The manager closes the socket a moment after the job is done.
     let deadline = Instant::now() + AFTER_KILL;
     while Instant::now() < deadline {

@@ -136,8 +136,7 @@ fn stop_hint(command: &str, holder: Option<&Holder>, service: Option<&Unit>, own
 }
 
 fn stop_unit(unit: &Unit) -> String {
-    let tool = if unit.user { "systemctl --user" } else { "sudo systemctl" };
-    format!("{tool} stop {}", unit.name)
+    format!("{} stop {}", unit.systemctl(), unit.name)
 }
 
 impl Refusal {

@@ -32,6 +32,21 @@ pub struct Unit {
     pub name: String,
     /// Whether it is a user manager's.
     pub user: bool,
+    /// That user, where it is known.
+    pub owner: Option<u32>,
+}
+
+impl Unit {
+    /// The command with which this user talks to the manager that has it.
+    pub fn systemctl(&self) -> String {
+        match (self.user, self.owner) {
+            (false, _) => "sudo systemctl".to_owned(),
+            (true, Some(owner)) if owner != super::user::id() => {
+                format!("sudo systemctl --user --machine={owner}@")
+            }
+            (true, _) => "systemctl --user".to_owned(),
+        }
+    }
 }
 
 /// Everybody who listens on a TCP port. Processes of other users may be missing for those who are not root. A service
@@ -152,8 +167,12 @@ fn unit_of_path(path: &str) -> Option<Unit> {
     let name = services.next_back()?;
     let outer = services.next_back();
     // A user manager is itself a service of the system's: user@1000.service.
-    (!name.starts_with("user@"))
-        .then(|| Unit { name: name.to_owned(), user: outer.is_some_and(|outer| outer.starts_with("user@")) })
+    let user = outer.and_then(|outer| outer.strip_prefix("user@"));
+    (!name.starts_with("user@")).then(|| Unit {
+        name: name.to_owned(),
+        user: user.is_some(),
+        owner: user.and_then(|user| user.strip_suffix(".service")?.parse().ok()),
+    })
 }
 
 #[cfg(test)]

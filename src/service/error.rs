@@ -176,7 +176,7 @@ impl ServiceError {
                 vec![format!("sudo loginctl {verb}-linger {user}")]
             }
             Self::Call { kind: CallKind::NotPermitted, .. } if scope == Scope::System => {
-                vec![format!("run the same command as root: sudo {command} ...")]
+                vec!["run the same command with sudo".to_owned()]
             }
             Self::File { .. } | Self::Call { .. } => Vec::new(),
         }

@@ -1,13 +1,13 @@
 //! `gateway edit`: the operator's own settings for the service, in a drop-in that no install touches.
 
-use std::io::{Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::service::{CLAIM, service_error};
+use super::service::{CLAIM, only_root, service_error};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
@@ -53,6 +53,9 @@ struct Answer<'a> {
 }
 
 pub(super) fn run(args: Args, context: &Context, ui: &mut Ui) -> Result<ExitCode, CliError> {
+    if context.host.is_none() {
+        only_root("edit", context)?;
+    }
     let failed = |error: ServiceError| service_error(error, context);
     let path = context.block_on(async {
         let manager = context.manager().await;
@@ -148,6 +151,11 @@ fn from_stdin() -> Result<String, CliError> {
 
 /// Has the operator edit a copy.
 fn from_editor(old: Option<&str>, path: &Path, context: &Context) -> Result<String, CliError> {
+    // The editor of last resort waits for keys that nobody presses; one that was chosen may be a script.
+    let Some(editor) = editor(&context.env) else {
+        return Err(CliError::new(ExitCode::Failed, "there is no terminal for an editor")
+            .hint("Give the settings with --stdin, or set VISUAL or EDITOR to a program that needs none"));
+    };
     let failed = |what: String| {
         move |error: std::io::Error| CliError::new(ExitCode::Failed, what.clone()).cause(error)
     };
@@ -162,7 +170,6 @@ fn from_editor(old: Option<&str>, path: &Path, context: &Context) -> Result<Stri
         Ok(file)
     };
     let file = make().map_err(failed("cannot make a copy to edit".to_owned()))?;
-    let editor = editor(&context.env);
     let mut command = process::command("/bin/sh");
     // The words of the variable are the shell's, as everywhere: `code --wait`.
     command.args(["-c", &format!("{editor} \"$1\""), "sh"]).arg(file.path());
@@ -185,7 +192,7 @@ fn says_nothing(text: &str) -> bool {
     text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with(['#', ';', '[']))
 }
 
-fn editor(env: &Env) -> String {
-    let chosen = env.text("VISUAL").or(env.text("EDITOR"));
-    chosen.unwrap_or("vi").to_owned()
+fn editor(env: &Env) -> Option<String> {
+    let chosen = env.text("VISUAL").or(env.text("EDITOR")).map(str::to_owned);
+    chosen.or_else(|| std::io::stdin().is_terminal().then(|| "vi".to_owned()))
 }

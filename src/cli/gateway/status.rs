@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::target;
 use crate::cli::ui::Ui;
 use crate::client::{Address, ClientError};
-use crate::config::resolve::{gateway_bind, gateway_port};
+use crate::config::resolve::gateway_bind;
 use crate::config::{Config, Problem, tilde_path};
 use crate::doctor;
 use crate::doctor::facts::Circumstances;
@@ -189,6 +189,7 @@ pub(super) fn exit_code(runtime: &Runtime, rpc: Option<&Rpc>, facts: &Facts, req
 pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
     let loaded = context.source().load();
     let config = loaded.config.as_ref().cloned().unwrap_or_default();
+    let port = target::port(context, &config)?;
     let (observed, health, rpc, examined, holder) = context.block_on(async {
         let manager = context.manager().await;
         let observed = manager.observe().await;
@@ -198,14 +199,12 @@ pub(super) fn look(args: &Args, context: &Context) -> Result<Report, CliError> {
         if args.no_probe {
             return Ok((observed, None, None, facts, holder));
         }
-        let health = Health::new(None, &config, context).of(&observed).await;
+        let health = Health::new(Some(port.value), &config, context).of(&observed).await;
         let rpc = ask(args, &config, context).await;
         Ok((observed, health, Some(rpc), facts, holder))
     })?;
     let facts = Facts::of(&observed, health);
     let runtime = runtime(&observed, &facts, holder.as_ref());
-    let port = gateway_port(None, &context.env, &config, &context.instance)
-        .map_err(|error| CliError::new(ExitCode::Config, error.to_string()))?;
     let told = holder.and_then(|holder| holder.url).and_then(|url| Address::parse(&url).ok());
     let address = told.unwrap_or_else(|| Address::at(gateway::reached_at(&config, port.value)));
     let listens = address.port();

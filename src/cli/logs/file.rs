@@ -8,6 +8,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::exit::ExitCode;
 use crate::host::{log, tail};
+use crate::instance::Scope;
 
 /// Bytes read of one file at a time.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -19,8 +20,20 @@ pub(super) async fn show(
 ) -> Result<ExitCode, CliError> {
     let path = path(context);
     printer.begin(&path.display().to_string());
-    let failed =
-        |error| CliError::new(ExitCode::Failed, format!("cannot read {}", path.display())).cause(error);
+    let failed = |error: std::io::Error| {
+        let what = format!("cannot read {}", path.display());
+        match (error.kind(), context.instance.scope) {
+            (std::io::ErrorKind::PermissionDenied, Scope::System) => {
+                CliError::new(ExitCode::NotPermitted, what)
+                    .cause(error)
+                    .hint(format!("sudo {} logs", context.instance.command()))
+            }
+            (std::io::ErrorKind::PermissionDenied, Scope::User) => {
+                CliError::new(ExitCode::NotPermitted, what).cause(error)
+            }
+            _ => CliError::new(ExitCode::Failed, what).cause(error),
+        }
+    };
     let mut part = tail::read(&path, None, args.limit, MAX_BYTES).map_err(failed)?;
     let missing = args.limit.saturating_sub(part.lines.len() as u64);
     if missing > 0 && !part.truncated {
