@@ -17,9 +17,9 @@ use crate::host::port::Owner;
 use crate::host::stat::Stat;
 use crate::instance::{BaseDirs, Env, Instance, Scope};
 use crate::protocol::probe::Ready;
+use crate::secret::Secret;
 use crate::service::inspection::{Inspect, Inspection, Question};
 use crate::service::native::Native;
-use crate::service::secrets;
 
 /// Everything that was found.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ pub struct Facts {
     /// Where variables of ours are set for the whole session: file, line, name.
     pub session_variables: Vec<(PathBuf, usize, String)>,
     /// Secrets that the manager hands to a service of the machine, by the names of their variables.
-    pub handed: Vec<String>,
+    pub handed: Vec<(String, Option<Secret>)>,
     /// Whether the environment of this command has a token.
     pub token_in_env: bool,
     /// Gateways of other products.
@@ -136,7 +136,11 @@ impl Facts {
         let settings = config.config.as_ref().cloned().unwrap_or_default();
         let drain = settings.gateway.drain_timeout_ms.millis();
         let service = manager.inspect(Question { dirs, program, drain }).await;
-        let named = service.observed.record.record().and_then(|record| record.port);
+        // Root's record is not everybody's to read; the definition is.
+        let named = match service.observed.record.record() {
+            Some(record) => record.port,
+            None => service.port(),
+        };
         let port = gateway_port(named, env, &settings, instance)
             .map(|port| port.value)
             .map_err(|error| error.to_string());
@@ -171,7 +175,7 @@ impl Facts {
             now_ms: host::clock::unix_ms(),
             newest_ms: rest.newest_ms,
             session_variables: rest.session_variables,
-            handed: secrets::to_hand_over(instance, &[]).into_iter().map(|handed| handed.name).collect(),
+            handed: rest.handed,
             foreign: rest.foreign,
             token_in_env: env.text(instance.brand.var("GATEWAY_TOKEN")).is_some(),
             service,
@@ -197,6 +201,7 @@ struct Rest {
 }
 
 struct Rested {
+    handed: Vec<(String, Option<Secret>)>,
     owners: Result<Vec<Owner>, String>,
     private: Vec<Private>,
     spaces: Vec<Result<Space, (PathBuf, String)>>,
@@ -247,7 +252,10 @@ impl Rest {
             .map(|path| machine::space(path).map_err(|why| (path.to_owned(), why)));
         let files = [&paths.config, &paths.log, definition, &paths.lock];
         let newest_ms = files.iter().filter_map(|path| changed_ms(path)).max().unwrap_or(0);
+        let handed = paths.credentials.iter().flat_map(|dir| host::env::credentials(dir));
+        let secret = |text: &std::ffi::OsStr| text.to_str().and_then(Secret::new);
         Rested {
+            handed: handed.map(|(name, text)| (name, secret(&text))).collect(),
             owners,
             private: private.collect(),
             spaces: spaces.into(),

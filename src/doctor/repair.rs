@@ -88,7 +88,7 @@ impl std::fmt::Display for Todo {
                 let both: Vec<String> = [port, token].into_iter().flatten().collect();
                 write!(f, "put {} into the configuration", both.join(" and "))
             }
-            Self::Token => f.write_str("make a token and put it into the configuration"),
+            Self::Token => f.write_str("make a token for clients"),
         }
     }
 }
@@ -121,6 +121,11 @@ pub fn plan(facts: &Facts, findings: &[Finding], may: Permission) -> Plan {
         if !plan.steps.contains(&todo) {
             plan.steps.push(todo);
         }
+    }
+    // A token of the machine's gateway is a file that its definition names: what is wanted there is known once it exists.
+    if has(&Action::Token) && facts.instance.paths.credentials.is_some() {
+        plan.steps.push(Todo::Token);
+        return plan;
     }
     let takes_over = take_over(facts, &actions, &mut plan);
     let wrote = write_unit(facts, &actions, &mut plan)

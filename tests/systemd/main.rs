@@ -13,6 +13,7 @@
 mod support;
 
 mod addition;
+mod advice;
 mod answers;
 mod boots;
 mod doctor;

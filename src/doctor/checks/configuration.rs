@@ -1,5 +1,6 @@
 //! The configuration: every problem in it, and what keeps a service with it from starting.
 
+use crate::config::Problem;
 use crate::config::section::Mode;
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Severity};
@@ -8,7 +9,7 @@ use crate::service::definition::Standing;
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     let command = facts.instance.command();
-    for problem in facts.config.problems() {
+    for problem in facts.config.problems().iter().filter(|problem| !is_told_as_closed(facts, problem)) {
         found.push(
             Finding::new("config.invalid", Severity::Error, problem.placeless())
                 .key(problem.path.to_string())
@@ -42,4 +43,10 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         );
     }
     found
+}
+
+/// Whether the problem is that the file may not be read, which is told as that.
+fn is_told_as_closed(facts: &Facts, problem: &Problem) -> bool {
+    let whole = problem.line.is_none() && problem.file == facts.config.path;
+    whole && super::permissions::is_shut(facts, &facts.config.path)
 }

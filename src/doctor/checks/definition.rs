@@ -2,6 +2,7 @@
 
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Action, Class, Finding, Severity};
+use crate::instance::Scope;
 use crate::service::definition::{Found, Standing};
 use crate::service::observed::DirectoryProblem;
 use crate::service::platform::ByHand;
@@ -166,6 +167,8 @@ fn remembered(facts: &Facts) -> Option<Finding> {
     let installed = matches!(observed.definition.standing, Standing::Ours | Standing::Edited);
     let keep = [Action::MoveAside(path.clone()), Action::Remember];
     match &observed.record {
+        // Root's, and told as what could not be looked at.
+        record::Found::Unreadable(_) if !observed.may_write => None,
         record::Found::Unreadable(why) => Some(
             Finding::new(
                 "record.unreadable",
@@ -260,6 +263,7 @@ fn directory(facts: &Facts) -> Option<Finding> {
     let what = facts.service.observed.platform.definition();
     if let Some(owner) = definition.foreign_owner.filter(|_| facts.service.own) {
         let path = &definition.path;
+        let us = if facts.instance.scope == Scope::System { "root" } else { "$(id -u)" };
         return Some(
             Finding::new(
                 "definition.owner",
@@ -267,7 +271,7 @@ fn directory(facts: &Facts) -> Option<Finding> {
                 format!("the {what} belongs to user {owner}"),
             )
             .at(path, None)
-            .hint(format!("sudo chown $(id -u) {}", word(path))),
+            .hint(format!("sudo chown {us} {}", word(path))),
         );
     }
     let (dir, summary, repair) = match definition.directory_problem.clone()? {

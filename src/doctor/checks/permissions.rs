@@ -1,9 +1,11 @@
 //! Files that hold secrets: private, and this user's.
 
+use std::path::Path;
+
 use crate::doctor::exposed::{Exposed, Others};
 use crate::doctor::facts::{Facts, Private};
 use crate::doctor::finding::{Action, Class, Finding, Severity};
-use crate::host::stat::Kind;
+use crate::host::stat::{Kind, Stat};
 use crate::service::shell::word;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
@@ -42,6 +44,15 @@ fn open(facts: &Facts, exposed: &Exposed) -> Option<Finding> {
     })
 }
 
+/// Whether a file is found to be closed to whom it is for, or to belong to somebody else who closed it.
+pub(super) fn is_shut(facts: &Facts, path: &Path) -> bool {
+    let private = facts.private.iter().filter(|private| private.path == path);
+    let closed = |stat: &Stat, owner: u32| stat.owner != owner || stat.mode & 0o400 == 0;
+    private
+        .flat_map(|private| Some((private.stat.as_ref().ok()?.as_ref()?, private.owner)))
+        .any(|(stat, owner)| closed(stat, owner))
+}
+
 fn judge(facts: &Facts, private: &Private) -> Option<Finding> {
     let Private { path, what, owner, secret, group, stat } = private;
     let stat = match stat {
@@ -51,7 +62,9 @@ fn judge(facts: &Facts, private: &Private) -> Option<Finding> {
             let may = facts.service.observed.may_write;
             let severity = if may { Severity::Warning } else { Severity::Info };
             let summary = format!("{what} could not be looked at: {why}");
-            return Some(Finding::new("permissions.unknown", severity, summary).at(path, None));
+            let finding = Finding::new("permissions.unknown", severity, summary).at(path, None);
+            let look = || format!("Look as root: sudo {} doctor", facts.instance.command());
+            return Some(if may { finding } else { finding.hint(look()) });
         }
     };
     if stat.owner != *owner {
@@ -80,13 +93,17 @@ fn judge(facts: &Facts, private: &Private) -> Option<Finding> {
                 .repair(Class::Fix, [Action::Mode(path.clone(), mode)]),
         );
     }
-    let summary = match secret {
-        true if stat.mode & 0o077 & !mode != 0 => format!("others can read {what}, which holds secrets"),
-        false if stat.mode & 0o004 == 0 => format!("the service cannot read {what}"),
+    let own = if stat.kind == Kind::Directory { 0o700 } else { 0o400 };
+    let (severity, summary) = match secret {
+        true if stat.mode & own != own => (Severity::Error, format!("the gateway cannot read {what}")),
+        true if stat.mode & 0o077 & !mode != 0 => {
+            (Severity::Warning, format!("others can read {what}, which holds secrets"))
+        }
+        false if stat.mode & 0o004 == 0 => (Severity::Warning, format!("the service cannot read {what}")),
         _ => return None,
     };
     Some(
-        Finding::new("permissions.mode", Severity::Warning, summary)
+        Finding::new("permissions.mode", severity, summary)
             .differs(Some(format!("{mode:04o}")), Some(format!("{:04o}", stat.mode)))
             .at(path, None)
             .repair(Class::Fix, [Action::Mode(path.clone(), mode)]),

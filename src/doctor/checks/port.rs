@@ -6,7 +6,6 @@ use crate::doctor::finding::{Finding, Severity};
 use crate::host::port::Owner;
 use crate::instance::Scope;
 use crate::service::redact;
-use crate::service::systemd::words;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let port = match &facts.port {
@@ -36,7 +35,11 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
                 unit.user == (observed.scope == Scope::User) && unit.name == observed.unit
             })
     };
-    let others = owners.iter().filter(|owner| !ours(owner));
+    // Where nothing is installed here, the same gateway in the other scope is told as that.
+    let elsewhere = observed.definition.other_scope.is_some() && facts.service.unit.is_none();
+    let told =
+        |owner: &&Owner| elsewhere && owner.unit.as_ref().is_some_and(|unit| unit.name == observed.unit);
+    let others = owners.iter().filter(|owner| !ours(owner) && !told(owner));
     found.extend(others.map(|owner| taken(facts, port, owner, main_pid.is_some())));
     found
 }
@@ -44,8 +47,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 /// The definition names a port, and the configuration another one: the gateway has the first, and whoever reads the
 /// configuration looks for it on the second.
 fn outdated(facts: &Facts, port: u16) -> Option<Finding> {
-    let command = &facts.service.command;
-    let named = command.iter().skip_while(|word| *word != "--port").nth(1)?.parse::<u16>().ok()?;
+    let named = facts.service.port()?;
     let key = KeyPath::from("gateway.port");
     let configured = facts.config.value(&key)?.as_u64().and_then(|port| u16::try_from(port).ok())?;
     // A definition that somebody changed is told as such.
@@ -92,11 +94,8 @@ fn taken(facts: &Facts, port: u16, owner: &Owner, service_runs: bool) -> Finding
             .key("gateway.port")
             .differs(Some(facts.service.observed.unit.clone()), Some(who));
     match &owner.unit {
-        Some(unit) => {
-            let scope = if unit.user { Scope::User } else { Scope::System };
-            finding.hint(format!("Stop it: {} stop {}", words::systemctl(scope), unit.name))
-        }
+        Some(unit) => finding.hint(format!("Stop it: {} stop {}", unit.systemctl(), unit.name)),
         None => finding
-            .hint(format!("Or use another port: {} config set gateway.port PORT", facts.instance.command())),
+            .hint(format!("Use another port: {} config set gateway.port PORT", facts.instance.command())),
     }
 }

@@ -56,8 +56,8 @@ pub(super) fn again(facts: &Facts) -> (Class, Vec<Action>) {
     let standing = service.observed.definition.standing;
     let only_to_load = service.observed.platform.reads_only_to_load();
     // What somebody else wrote is not what is to run.
-    let foreign =
-        only_to_load && matches!(standing, Standing::Foreign | Standing::Unreadable | Standing::Missing);
+    let foreign = matches!(standing, Standing::Foreign | Standing::Unreadable)
+        || only_to_load && standing == Standing::Missing;
     match !wrong
         && !foreign
         && loaded

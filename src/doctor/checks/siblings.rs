@@ -4,27 +4,42 @@ use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Action, Class, Finding, Severity};
 use crate::doctor::foreign::{self, Foreign};
 use crate::instance::Scope;
+use crate::service::definition::Standing;
 use crate::service::inspection::Sibling;
+use crate::service::observed::OtherOwner;
 use crate::service::platform::ByHand;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let observed = &facts.service.observed;
     let mut found = Vec::new();
-    if let Some(other) = &observed.definition.other_scope {
-        let whose = other.user.as_ref().map_or("the machine's".to_owned(), |user| format!("that of {user}"));
-        let take_down = observed.platform.give_up_there(other, facts.instance.scope);
-        found.push(
-            Finding::new("siblings.duplicate", Severity::Error, format!("a service of the same name is under another manager too, {whose}: both want the same port"))
-                .at(&other.path, None)
-                .hint(format!("Keep this one: {take_down}"))
-                .hint(format!("Or the other one: {} gateway uninstall", facts.instance.command())),
-        );
-    }
+    found.extend(observed.definition.other_scope.as_ref().map(|other| other_scope(facts, other)));
     let own = facts.instance.brand.slug();
     let profiles = facts.service.siblings.iter().filter(|sibling| sibling.product == own);
     found.extend(profiles.filter_map(|sibling| other_profile(facts, sibling)));
     found.extend(facts.foreign.iter().map(|foreign| other_product(facts, foreign)));
     found
+}
+
+/// One gateway under two managers. That it is somebody else's alone is nobody's mistake.
+fn other_scope(facts: &Facts, other: &OtherOwner) -> Finding {
+    let observed = &facts.service.observed;
+    let command = facts.instance.command();
+    let take_down = observed.platform.give_up_there(other, facts.instance.scope);
+    let whose = other.user.as_ref().map_or("the machine's".to_owned(), |user| format!("that of {user}"));
+    let installed = facts.service.unit.is_some() || observed.definition.standing != Standing::Missing;
+    let finding = if installed {
+        let summary = format!(
+            "a service of the same name is under another manager too, {whose}: both want the same port"
+        );
+        Finding::new("siblings.duplicate", Severity::Error, summary)
+            .hint(format!("Keep this one: {take_down}"))
+            .hint(format!("Or the other one: {command} gateway uninstall"))
+    } else {
+        let summary = format!("a service of the same name is under another manager, {whose}");
+        Finding::new("siblings.duplicate", Severity::Info, summary)
+            .hint(format!("To have it here instead: {take_down}"))
+    };
+    finding.at(&other.path, None)
 }
 
 /// Other profiles are not foreign; they only must not want the same port.

@@ -5,6 +5,7 @@ use crate::config::section::{AuthMode, Bind};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Action, Class, Finding, Severity};
 use crate::secret::Secret;
+use crate::service::shell::word;
 
 /// Characters below which a secret can be guessed.
 const SHORT: usize = 16;
@@ -25,14 +26,24 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         finding.key(key).at(file, line)
     };
     let mut found = Vec::new();
+    let weak = || Finding::new("token.weak", Severity::Warning, "the secret for clients is easy to guess");
     let handed = |key: &str| {
         let name = if key == "gateway.auth.token" { "GATEWAY_TOKEN" } else { "GATEWAY_PASSWORD" };
-        facts.handed.contains(&facts.instance.brand.var(name))
+        let name = facts.instance.brand.var(name);
+        facts.handed.iter().find(|(handed, _)| *handed == name)
     };
     // Where its secrets are root's, not everybody can tell.
     let hidden = facts.instance.paths.credentials.is_some() && !facts.service.observed.may_write;
+    let command = facts.instance.command();
     let mut weigh = |secret: &Option<Secret>, key: &'static str| match secret {
-        None if handed(key) || hidden => {}
+        None if hidden => {}
+        None if let Some((name, secret)) = handed(key) => {
+            if secret.as_ref().is_none_or(is_weak) {
+                let file = facts.instance.paths.credentials.clone().unwrap_or_default().join(name);
+                let fix = format!("sudo rm {}, then: sudo {command} doctor --fix", word(&file));
+                found.push(weak().key(key).at(file, None).hint(format!("To have a new one made: {fix}")));
+            }
+        }
         None => {
             let known =
                 if facts.token_in_env { " (that of this shell does not reach a service)" } else { "" };
@@ -48,12 +59,8 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             });
         }
         Some(secret) if is_weak(secret) => {
-            let finding =
-                Finding::new("token.weak", Severity::Warning, "the secret for clients is easy to guess");
-            found.push(
-                place(finding, key)
-                    .hint("Take it out of the configuration, then: doctor --fix makes a new one"),
-            );
+            let unset = format!("{command} config unset {key}, then: {command} doctor --fix");
+            found.push(place(weak(), key).hint(format!("To have a new one made: {unset}")));
         }
         Some(_) => {}
     };
