@@ -300,8 +300,7 @@ fn remember(facts: &Facts, plan: &Plan) -> Option<Step> {
     let desired = facts.service.desired.as_ref().ok()?;
     let known = facts.service.observed.record.record();
     if let Some(record) = desired.addition.as_ref().and_then(|addition| addition.record.clone()) {
-        let linger_by_us = known.is_some_and(|known| known.linger_by_us);
-        return Some(Step::SaveRecord { record: Box::new(Record { linger_by_us, ..record }) });
+        return Some(Step::SaveRecord { record: Box::new(record.with_choices_of(known)) });
     }
     if !facts.service.own {
         return None;
@@ -313,9 +312,8 @@ fn remember(facts: &Facts, plan: &Plan) -> Option<Step> {
     let present = written.or(facts.service.observed.definition.found.text())?;
     let text =
         if facts.service.mender.is_intact(present) { present.to_owned() } else { desired.text.clone() };
-    let linger_by_us = known.is_some_and(|known| known.linger_by_us);
-    let record = Record { text, linger_by_us, ..desired.record.clone() };
-    Some(Step::SaveRecord { record: Box::new(record) })
+    let record = Record { text, ..desired.record.clone() };
+    Some(Step::SaveRecord { record: Box::new(record.with_choices_of(known)) })
 }
 
 /// Performs a plan. The error says at which step, from 1, it ended.

@@ -172,6 +172,7 @@ mod tests {
             port: None,
             generator: "1".to_owned(),
             linger_by_us: false,
+            by_hand: false,
             written_ms: 0,
         };
         Desired {

@@ -35,6 +35,9 @@ pub struct Record {
     pub generator: String,
     /// Whether lingering was off before we turned it on.
     pub linger_by_us: bool,
+    /// Whether it is to be started by hand only: it was disabled, or installed so, by us.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
     /// When it was written, in milliseconds since 1970.
     pub written_ms: u64,
 }
@@ -64,6 +67,13 @@ impl Found {
 }
 
 impl Record {
+    /// The same, with what was chosen besides the definition as it is known.
+    pub fn with_choices_of(self, known: Option<&Self>) -> Self {
+        let (linger_by_us, by_hand) =
+            known.map_or((false, false), |known| (known.linger_by_us, known.by_hand));
+        Self { linger_by_us, by_hand, ..self }
+    }
+
     /// Whether another record says the same, whenever either was written.
     pub fn says_the_same(&self, other: &Self) -> bool {
         Self { written_ms: 0, ..self.clone() } == Self { written_ms: 0, ..other.clone() }
@@ -85,6 +95,7 @@ pub fn of_spec(spec: &ServiceSpec, unit: &str, path: &Path, text: &str) -> Recor
         port: port.and_then(|port| port.parse().ok()),
         generator: spec.mark.generator.clone(),
         linger_by_us: false,
+        by_hand: false,
         written_ms: 0,
     }
 }
@@ -159,6 +170,7 @@ mod tests {
             port: Some(19201),
             generator: "0.1.0".to_owned(),
             linger_by_us: true,
+            by_hand: true,
             written_ms: 1,
         }
     }

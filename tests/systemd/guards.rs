@@ -155,3 +155,41 @@ fn a_gateway_in_the_foreground_is_named_before_a_service_is_started_beside_it() 
     }
     machine.user("idlehands gateway start").ok();
 }
+
+/// What is disabled by our own verbs is meant so; behind their back it is told and put right.
+#[test]
+fn a_service_that_is_to_be_started_by_hand_is_no_finding() {
+    let machine = set_up();
+    let enabled = || machine.property(UNIT, "UnitFileState");
+    machine.user("idlehands gateway install").ok();
+    for verb in ["disable", "stop --disable", "install --no-enable --force"] {
+        machine.user("idlehands gateway install").ok();
+        assert_eq!(enabled(), "enabled");
+        if verb.starts_with("install") {
+            let stays = machine.user(&format!("idlehands gateway {verb}"));
+            assert!(
+                stays
+                    .stderr
+                    .contains("note: it is enabled, and stays so; to change that: idlehands gateway disable"),
+                "{stays}"
+            );
+            machine.user("idlehands gateway uninstall").ok();
+        }
+        machine.user(&format!("idlehands gateway {verb}")).ok();
+        assert_eq!(
+            machine.user(&format!("idlehands gateway {verb}")).stdout.split(':').next(),
+            Some("Nothing to do")
+        );
+        let told = machine.user("idlehands doctor");
+        assert_eq!(told.code, 0, "{verb}: {told}");
+        assert!(told.stdout.contains("the service is started by hand only, as was chosen"), "{told}");
+        machine.user("idlehands doctor --fix --yes").ok();
+        assert_eq!(enabled(), "disabled", "{verb}");
+    }
+    machine.user("idlehands gateway enable").ok();
+    assert_eq!(machine.user("idlehands doctor").code, 0);
+    machine.user(&format!("systemctl --user disable {UNIT}")).ok();
+    assert_eq!(machine.user("idlehands doctor").code, 6);
+    machine.user("idlehands doctor --fix --yes").ok();
+    assert_eq!(enabled(), "enabled");
+}

@@ -28,6 +28,10 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     match (state.unit_file_state.as_str(), state.wanted_at_login) {
         // The manager cannot tell, and why is told elsewhere.
         ("bad" | "", _) => {}
+        ("disabled", _) if observed.record.record().is_some_and(|record| record.by_hand) => {
+            let summary = "the service is started by hand only, as was chosen";
+            found.push(Finding::new("enablement.by-hand", Severity::Info, summary));
+        }
         ("disabled", _) => {
             found.push(wish("enablement.disabled", "the service does not start by itself", Action::Enable));
         }

@@ -69,6 +69,12 @@ pub(super) fn plan_install(install: Install, desired: &Desired, look: Look<'_>) 
     if forbid && observed.definition.standing == Standing::Missing {
         steps.push(planned(Step::Disable, "it is to be started by hand only"));
     }
+    if !install.enable && state.wanted_at_login {
+        notes.push(format!(
+            "it is enabled, and stays so; to change that: {} gateway disable",
+            observed.command
+        ));
+    }
     keep(install, desired, look, &mut steps, &mut notes);
     if deferred {
         // This process goes with the service: whatever has to be done must be done before.
@@ -178,7 +184,7 @@ fn keep(
                 .to_owned(),
         );
     }
-    let record = remembered(desired, look, steps);
+    let record = Record { by_hand: !install.enable, ..remembered(desired, look, steps) };
     let same = observed.record.record().is_some_and(|known| known.says_the_same(&record));
     if linger || !same {
         let step = Step::SaveRecord { record: Box::new(record) };

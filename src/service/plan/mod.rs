@@ -215,6 +215,7 @@ mod tests {
             port: None,
             generator: "1".to_owned(),
             linger_by_us: false,
+            by_hand: false,
             written_ms: 0,
         }
     }
@@ -365,7 +366,7 @@ mod tests {
                 &old,
                 running(),
                 |_, state| state.unit_file_state = "disabled".to_owned(),
-                "",
+                "save-record",
             ),
             (
                 "the manager has not read it",
@@ -693,8 +694,8 @@ mod tests {
         let none = desired("new", true);
         let absent_state: Change = |_, _| {};
         let table: Vec<VerbCase<'_>> = vec![
-            ("all is well", running(), |_, _| {}, ["reload-service settle", "", "disable reload"]),
-            ("stopped", stopped(), |_, _| {}, ["NotRunning", "", "disable reload"]),
+            ("all is well", running(), |_, _| {}, ["reload-service settle", "", "disable reload save-record"]),
+            ("stopped", stopped(), |_, _| {}, ["NotRunning", "", "disable reload save-record"]),
             (
                 "disabled",
                 running(),
@@ -702,13 +703,13 @@ mod tests {
                     state.unit_file_state = "disabled".to_owned();
                     state.wanted_at_login = false;
                 },
-                ["reload-service settle", "enable reload", ""],
+                ["reload-service settle", "enable reload", "save-record"],
             ),
             (
                 "enabled for a target that nobody starts",
                 running(),
                 |_, state| state.wanted_at_login = false,
-                ["reload-service settle", "enable reload", "disable reload"],
+                ["reload-service settle", "enable reload", "disable reload save-record"],
             ),
             (
                 "without [Install]",
@@ -717,7 +718,7 @@ mod tests {
                     state.unit_file_state = "static".to_owned();
                     state.wanted_at_login = false;
                 },
-                ["reload-service settle", "Failed", ""],
+                ["reload-service settle", "Failed", "save-record"],
             ),
             (
                 "a link",
@@ -729,13 +730,13 @@ mod tests {
                 "the manager has read something else",
                 running(),
                 |_, state| state.need_daemon_reload = true,
-                ["reload check-definition reload-service settle", "", "disable reload"],
+                ["reload check-definition reload-service settle", "", "disable reload save-record"],
             ),
             (
                 "inside",
                 running(),
                 |seen, _| seen.inside = true,
-                ["reload-service settle", "", "disable reload"],
+                ["reload-service settle", "", "disable reload save-record"],
             ),
             ("nothing", absent(), absent_state, ["NotInstalled", "NotInstalled", "NotInstalled"]),
         ];

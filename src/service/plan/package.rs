@@ -6,7 +6,7 @@ use super::install::bring_up;
 use super::{Choice, Decided, Desired, Install, Look, Planned, Refusal, Step, planned};
 use crate::service::definition::{Found, Standing};
 use crate::service::observed::{Addition, Linger, Observed};
-use crate::service::record;
+use crate::service::record::{self, Record};
 use crate::service::systemd::words::start_target;
 
 /// Whether the manager has the definition from a package, and nobody has put another one in its place.
@@ -39,7 +39,7 @@ pub(super) fn use_it(install: Install, desired: &Desired, look: Look<'_>) -> Dec
     if install.linger && !matches!(observed.linger, Linger::Yes | Linger::NotNeeded) {
         steps.push(planned(Step::EnableLinger, "without it the service ends with the last session"));
     }
-    let record = remember(desired, observed);
+    let record = remember(install, desired, observed);
     if observed.inside {
         // This process goes with the service: whatever has to be done must be done before.
         steps.extend(record);
@@ -101,12 +101,12 @@ fn backing_up(present: &Addition, observed: &Observed, because: &str) -> Option<
     Some(planned(Step::BackUp { path, text: text.to_owned() }, because))
 }
 
-fn remember(desired: &Desired, observed: &Observed) -> Option<Planned> {
+fn remember(install: Install, desired: &Desired, observed: &Observed) -> Option<Planned> {
     let known = observed.record.record();
     let wanted = desired.addition.as_ref().and_then(|choice| choice.record.clone());
     match (wanted, known) {
-        (Some(mut record), known) => {
-            record.linger_by_us = known.is_some_and(|known| known.linger_by_us);
+        (Some(record), known) => {
+            let record = Record { by_hand: !install.enable, ..record.with_choices_of(known) };
             let same = known.is_some_and(|known| known.says_the_same(&record));
             let step = Step::SaveRecord { record: Box::new(record) };
             (!same).then(|| planned(step, "later commands compare with it"))
@@ -165,7 +165,6 @@ mod tests {
     use super::*;
     use crate::service::observed::{self, Manager, Package, Reached, UnitState, Via};
     use crate::service::plan::{Intent, Plan, plan, undo};
-    use crate::service::record::Record;
 
     const UNIT: &str = "fased-gateway.service";
     const ADDITION: &str = "/home/ada/.config/systemd/user/fased-gateway.service.d/10-install.conf";
@@ -182,6 +181,7 @@ mod tests {
             port: Some(18800),
             generator: "1".to_owned(),
             linger_by_us: false,
+            by_hand: false,
             written_ms: 0,
         }
     }

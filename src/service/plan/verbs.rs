@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::{Decided, Intent, Look, Refusal, Step, planned};
+use super::{Decided, Intent, Look, Planned, Refusal, Step, planned};
 use crate::service::definition::{Found, Standing};
 use crate::service::observed::Observed;
+use crate::service::record::Record;
 use crate::service::systemd::words::start_time;
 
 impl Intent {
@@ -69,7 +70,7 @@ pub(super) fn plan_stop(look: Look<'_>) -> Decided {
         if is_absent(look) {
             return Err(Refusal::NotInstalled { unit: look.observed.unit.clone() });
         }
-        return Ok((Vec::new(), vec!["it is not running".to_owned()]));
+        return Ok((Vec::new(), Vec::new()));
     }
     let steps = vec![planned(Step::Stop { wait }, &format!("it is {}", state_words(look)))];
     let mut notes: Vec<String> = (!wait).then(|| INSIDE.to_owned()).into_iter().collect();
@@ -110,17 +111,19 @@ pub(super) fn plan_enable(look: Look<'_>) -> Decided {
     readable(look)?;
     let (unit, state) = (look.observed.unit.clone(), &look.reached.state);
     let linked = look.observed.definition.standing == Standing::Linked;
+    let remember = choose(look, false);
     if state.wanted_at_login && (linked || state.unit_file_state.starts_with("enabled")) {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok((remember.into_iter().collect(), Vec::new()));
     }
     if state.unit_file_state == "static" {
         let why = "it has no [Install] section that says when it starts".to_owned();
         return Err(Refusal::BadDefinition { unit, load_state: state.unit_file_state.clone(), why });
     }
-    let steps = vec![
+    let mut steps = vec![
         planned(Step::Enable, &format!("it does not start {}", start_time(look.observed.scope))),
         planned(Step::Reload, "the manager must know"),
     ];
+    steps.extend(remember);
     Ok((steps, Vec::new()))
 }
 
@@ -132,16 +135,26 @@ pub(super) fn plan_disable(look: Look<'_>) -> Decided {
     if look.observed.definition.standing == Standing::Linked {
         return Err(managed_elsewhere(look));
     }
+    let remember = choose(look, true);
     if !state.unit_file_state.starts_with("enabled") && !state.wanted_at_login {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok((remember.into_iter().collect(), Vec::new()));
     }
     let mut notes = Vec::new();
     if state.is_up() {
         notes.push(format!("it runs until it is stopped: {} gateway stop", look.observed.command));
     }
     let because = format!("it starts {}", start_time(look.observed.scope));
-    let steps = vec![planned(Step::Disable, &because), planned(Step::Reload, "the manager must know")];
+    let mut steps = vec![planned(Step::Disable, &because), planned(Step::Reload, "the manager must know")];
+    steps.extend(remember);
     Ok((steps, notes))
+}
+
+/// The step that remembers whether it is to be started by hand only, where that is not known: the doctor must not undo
+/// what somebody meant.
+fn choose(look: Look<'_>, by_hand: bool) -> Option<Planned> {
+    let known = look.observed.record.record().filter(|known| known.by_hand != by_hand)?;
+    let record = Box::new(Record { by_hand, ..known.clone() });
+    Some(planned(Step::SaveRecord { record }, "the doctor must know that it is meant"))
 }
 
 /// Whether there is a definition that can be started; a refusal where not.
