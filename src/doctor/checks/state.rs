@@ -17,11 +17,11 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         let finding = Finding::new("state.failed", Severity::Error, format!("the service failed: {}", why()));
         found.push(finding.hint(logs.clone()).hint(format!("Then: {command} gateway start")));
     } else if state.awaits_restart() {
-        let finding = Finding::new(
-            "state.restarting",
-            Severity::Error,
-            format!("the service keeps failing: {}", why()),
-        );
+        let (severity, what) = match state.n_restarts {
+            LOOP.. => (Severity::Error, "keeps failing"),
+            _ => (Severity::Warning, "failed, and is about to be started again"),
+        };
+        let finding = Finding::new("state.restarting", severity, format!("the service {what}: {}", why()));
         found.push(finding.hint(logs.clone()));
     } else if state.n_restarts >= LOOP {
         let name = platform.name();

@@ -694,7 +694,12 @@ mod tests {
         let none = desired("new", true);
         let absent_state: Change = |_, _| {};
         let table: Vec<VerbCase<'_>> = vec![
-            ("all is well", running(), |_, _| {}, ["reload-service settle", "", "disable reload save-record"]),
+            (
+                "all is well",
+                running(),
+                |_, _| {},
+                ["reload-service settle", "", "disable reload save-record"],
+            ),
             ("stopped", stopped(), |_, _| {}, ["NotRunning", "", "disable reload save-record"]),
             (
                 "disabled",
