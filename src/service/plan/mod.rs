@@ -220,13 +220,13 @@ mod tests {
         }
     }
 
-    fn desired(text: &str, changes: bool) -> Desired {
+    pub(super) fn desired(text: &str, changes: bool) -> Desired {
         let (text, record) = (text.to_owned(), remembered(text));
         Desired { text, changes, diff: None, record, another: None, addition: None, provision: None }
     }
 
     /// Nothing is installed.
-    fn absent() -> Seen {
+    pub(super) fn absent() -> Seen {
         let observed = observed::sample(UNIT, PATH);
         let state = UnitState {
             load_state: "not-found".to_owned(),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     /// Our definition `old` is installed, enabled, loaded and running.
-    fn running() -> Seen {
+    pub(super) fn running() -> Seen {
         let (mut observed, mut state) = absent();
         observed.definition.found = Found::File("old".to_owned());
         observed.definition.standing = Standing::Ours;
@@ -253,7 +253,7 @@ mod tests {
         (observed, state)
     }
 
-    fn stopped() -> Seen {
+    pub(super) fn stopped() -> Seen {
         let (observed, mut state) = running();
         state.active_state = "inactive".to_owned();
         state.sub_state = "dead".to_owned();
@@ -261,12 +261,17 @@ mod tests {
     }
 
     /// What was found, and the unit's state within it.
-    type Seen = (Observed, UnitState);
-    type Change = fn(&mut Observed, &mut UnitState);
+    pub(super) type Seen = (Observed, UnitState);
+    pub(super) type Change = fn(&mut Observed, &mut UnitState);
     type InstallCase<'a> = (&'a str, Install, &'a Desired, Seen, Change, &'a str);
-    type VerbCase<'a> = (&'a str, Seen, Change, [&'a str; 3]);
+    pub(super) type VerbCase<'a> = (&'a str, Seen, Change, [&'a str; 3]);
 
-    fn decide(intent: Intent, desired: &Desired, from: Seen, change: Change) -> Result<Plan, Refusal> {
+    pub(super) fn decide(
+        intent: Intent,
+        desired: &Desired,
+        from: Seen,
+        change: Change,
+    ) -> Result<Plan, Refusal> {
         let (mut observed, mut state) = from;
         change(&mut observed, &mut state);
         observed.manager = observed::Manager::Reached(Box::new(Reached {
@@ -280,7 +285,7 @@ mod tests {
     }
 
     /// The steps by their names, as JSON has them.
-    fn names(plan: &Result<Plan, Refusal>) -> String {
+    pub(super) fn names(plan: &Result<Plan, Refusal>) -> String {
         match plan {
             Ok(plan) => {
                 let steps = serde_json::to_value(&plan.steps).unwrap();
@@ -686,72 +691,6 @@ mod tests {
         ];
         for (case, from, failing, expected) in table {
             assert_eq!(way_back(from, failing), expected, "{case}");
-        }
-    }
-
-    #[test]
-    fn reload_enable_and_disable_do_what_is_missing() {
-        let none = desired("new", true);
-        let absent_state: Change = |_, _| {};
-        let table: Vec<VerbCase<'_>> = vec![
-            (
-                "all is well",
-                running(),
-                |_, _| {},
-                ["reload-service settle", "", "disable reload save-record"],
-            ),
-            ("stopped", stopped(), |_, _| {}, ["NotRunning", "", "disable reload save-record"]),
-            (
-                "disabled",
-                running(),
-                |_, state| {
-                    state.unit_file_state = "disabled".to_owned();
-                    state.wanted_at_login = false;
-                },
-                ["reload-service settle", "enable reload", "save-record"],
-            ),
-            (
-                "enabled for a target that nobody starts",
-                running(),
-                |_, state| state.wanted_at_login = false,
-                ["reload-service settle", "enable reload", "disable reload save-record"],
-            ),
-            (
-                "without [Install]",
-                running(),
-                |_, state| {
-                    state.unit_file_state = "static".to_owned();
-                    state.wanted_at_login = false;
-                },
-                ["reload-service settle", "Failed", "save-record"],
-            ),
-            (
-                "a link",
-                running(),
-                |seen, _| seen.definition.standing = Standing::Linked,
-                ["reload-service settle", "", "Conflict"],
-            ),
-            (
-                "the manager has read something else",
-                running(),
-                |_, state| state.need_daemon_reload = true,
-                ["reload check-definition reload-service settle", "", "disable reload save-record"],
-            ),
-            (
-                "inside",
-                running(),
-                |seen, _| seen.inside = true,
-                ["reload-service settle", "", "disable reload save-record"],
-            ),
-            ("nothing", absent(), absent_state, ["NotInstalled", "NotInstalled", "NotInstalled"]),
-        ];
-        for (case, from, change, expected) in table {
-            for (intent, expected) in
-                [Intent::Reload, Intent::Enable, Intent::Disable].into_iter().zip(expected)
-            {
-                let found = names(&decide(intent, &none, from.clone(), change));
-                assert_eq!(found, expected, "{case}, {intent:?}");
-            }
         }
     }
 

@@ -273,6 +273,7 @@ fn state_words(look: Look<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{Change, VerbCase, absent, decide, desired, names, running, stopped};
     use super::*;
     use crate::service::observed::{self, Reached, UnitState, Via};
 
@@ -328,5 +329,71 @@ mod tests {
         let note = "it does not start by itself at login: gateway gateway enable";
         assert_eq!(decided(plan_start, "inactive", "disabled", Standing::Ours).1, [note]);
         assert!(decided(plan_start, "inactive", "enabled", Standing::Ours).1.is_empty());
+    }
+
+    #[test]
+    fn reload_enable_and_disable_do_what_is_missing() {
+        let none = desired("new", true);
+        let absent_state: Change = |_, _| {};
+        let table: Vec<VerbCase<'_>> = vec![
+            (
+                "all is well",
+                running(),
+                |_, _| {},
+                ["reload-service settle", "", "disable reload save-record"],
+            ),
+            ("stopped", stopped(), |_, _| {}, ["NotRunning", "", "disable reload save-record"]),
+            (
+                "disabled",
+                running(),
+                |_, state| {
+                    state.unit_file_state = "disabled".to_owned();
+                    state.wanted_at_login = false;
+                },
+                ["reload-service settle", "enable reload", "save-record"],
+            ),
+            (
+                "enabled for a target that nobody starts",
+                running(),
+                |_, state| state.wanted_at_login = false,
+                ["reload-service settle", "enable reload", "disable reload save-record"],
+            ),
+            (
+                "without [Install]",
+                running(),
+                |_, state| {
+                    state.unit_file_state = "static".to_owned();
+                    state.wanted_at_login = false;
+                },
+                ["reload-service settle", "Failed", "save-record"],
+            ),
+            (
+                "a link",
+                running(),
+                |seen, _| seen.definition.standing = Standing::Linked,
+                ["reload-service settle", "", "Conflict"],
+            ),
+            (
+                "the manager has read something else",
+                running(),
+                |_, state| state.need_daemon_reload = true,
+                ["reload check-definition reload-service settle", "", "disable reload save-record"],
+            ),
+            (
+                "inside",
+                running(),
+                |seen, _| seen.inside = true,
+                ["reload-service settle", "", "disable reload save-record"],
+            ),
+            ("nothing", absent(), absent_state, ["NotInstalled", "NotInstalled", "NotInstalled"]),
+        ];
+        for (case, from, change, expected) in table {
+            for (intent, expected) in
+                [Intent::Reload, Intent::Enable, Intent::Disable].into_iter().zip(expected)
+            {
+                let found = names(&decide(intent, &none, from.clone(), change));
+                assert_eq!(found, expected, "{case}, {intent:?}");
+            }
+        }
     }
 }
